@@ -1,0 +1,145 @@
+import { assert } from '@millrace/stdx';
+import type { LlamaFunctions, Pointer, StructValue } from '../abi/functions.ts';
+import type { Context } from '../context/context.ts';
+import { LlamaError } from '../errors.ts';
+import type { SamplerOptions } from '../options.ts';
+import type { Vocabulary } from '../vocabulary/vocabulary.ts';
+import type { CandidateScratch } from './candidate-scratch.ts';
+
+/** What a sampler is made from. */
+export interface SamplerStart {
+  readonly functions: LlamaFunctions;
+  readonly vocabulary: Vocabulary;
+  readonly scratch: CandidateScratch;
+  readonly options: SamplerOptions;
+}
+
+/** Penalties look back on so many generated tokens when they are to look back on all. */
+const penaltyTokensDefault = 16_384;
+const oneKept = 1;
+
+/**
+ * Chooses tokens: logit bias, penalties, top-k, typical, top-p, min-p, temperature, then a draw; or the most probable
+ * token where the temperature is 0. A grammar rules out what does not fit.
+ */
+export class Sampler implements Disposable {
+  readonly #start: SamplerStart;
+  readonly #functions: LlamaFunctions;
+  readonly #chain: Pointer;
+  readonly #grammar: Pointer | undefined;
+  #isOpen = true;
+
+  constructor(start: SamplerStart) {
+    this.#start = start;
+    this.#functions = start.functions;
+    this.#grammar = createGrammar(start);
+    this.#chain = createChain(start);
+  }
+
+  /** Takes the next token from the logits of a token in the last batch, and remembers it. */
+  sample(context: Context, batchIndex: number): number {
+    assert(this.#isOpen, 'a sampler is not used after it was disposed');
+    if (this.#grammar === undefined) {
+      return this.#functions.call<number>('llama_sampler_sample', this.#chain, context.address, batchIndex);
+    }
+    const token = this.#sampleWithGrammar(this.#grammar, context.logits(batchIndex));
+    this.accept(token);
+    return token;
+  }
+
+  /** Remembers a token as if it had been sampled. */
+  accept(token: number): void {
+    this.#functions.call('llama_sampler_accept', this.#chain, token);
+    if (this.#grammar !== undefined) this.#functions.call('llama_sampler_accept', this.#grammar, token);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#functions.call('llama_sampler_free', this.#chain);
+    if (this.#grammar !== undefined) this.#functions.call('llama_sampler_free', this.#grammar);
+  }
+
+  /** Checking one token against a grammar is cheap, checking a vocabulary is not: most first choices fit. */
+  #sampleWithGrammar(grammar: Pointer, logits: Float32Array): number {
+    const { scratch } = this.#start;
+    this.#functions.call('llama_sampler_apply', this.#chain, scratch.fill(logits));
+    const token = scratch.selectedToken();
+    this.#functions.call('llama_sampler_apply', grammar, scratch.fillOne(token));
+    if (scratch.firstLogit() !== Number.NEGATIVE_INFINITY) return token;
+    const candidates = scratch.fill(logits);
+    this.#functions.call('llama_sampler_apply', grammar, candidates);
+    this.#functions.call('llama_sampler_apply', this.#chain, candidates);
+    return scratch.selectedToken();
+  }
+}
+
+function createGrammar({ functions, vocabulary, options }: SamplerStart): Pointer | undefined {
+  if (options.grammar === undefined) return undefined;
+  const root = options.grammar.root ?? 'root';
+  const grammar = functions.call<Pointer | null>(
+    'llama_sampler_init_grammar',
+    vocabulary.address,
+    options.grammar.gbnf,
+    root,
+  );
+  if (grammar === null || grammar === 0n) {
+    throw new LlamaError(`read the grammar: it does not parse as GBNF, or has no rule "${root}"`, {
+      code: 'LLAMA_GRAMMAR_INVALID',
+    });
+  }
+  return grammar;
+}
+
+function createChain(start: SamplerStart): Pointer {
+  const { functions, options, vocabulary } = start;
+  const params = functions.call<StructValue>('llama_sampler_chain_default_params');
+  const chain = functions.call<Pointer>('llama_sampler_chain_init', { ...params, no_perf: true });
+  const add = (sampler: Pointer): void => {
+    functions.call('llama_sampler_chain_add', chain, sampler);
+  };
+  if (options.logitBias !== undefined && options.logitBias.size > 0) add(createLogitBias(start, options.logitBias));
+  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = options;
+  if (repeatPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0) {
+    const last = options.penaltyLastTokens ?? penaltyTokensDefault;
+    add(
+      functions.call(
+        'llama_sampler_init_penalties',
+        vocabulary.tokenCount,
+        last,
+        repeatPenalty,
+        frequencyPenalty,
+        presencePenalty,
+      ),
+    );
+  }
+  if (options.temperature === 0) {
+    add(functions.call('llama_sampler_init_greedy'));
+    return chain;
+  }
+  if (options.topK !== undefined) add(functions.call('llama_sampler_init_top_k', options.topK));
+  if (options.typicalP !== undefined) add(functions.call('llama_sampler_init_typical', options.typicalP, oneKept));
+  if (options.topP !== undefined) add(functions.call('llama_sampler_init_top_p', options.topP, oneKept));
+  if (options.minP !== undefined) add(functions.call('llama_sampler_init_min_p', options.minP, oneKept));
+  add(functions.call('llama_sampler_init_temp', options.temperature));
+  add(functions.call('llama_sampler_init_dist', (options.seed ?? randomSeed()) >>> 0));
+  return chain;
+}
+
+function createLogitBias({ functions, vocabulary }: SamplerStart, bias: ReadonlyMap<number, number>): Pointer {
+  const words = new Int32Array(bias.size * 2);
+  const floats = new Float32Array(words.buffer);
+  let at = 0;
+  for (const [token, value] of bias) {
+    assert(token >= 0 && token < vocabulary.tokenCount, `biased token ${token} is in the vocabulary`);
+    words[at] = token;
+    floats[at + 1] = value;
+    at += 2;
+  }
+  return functions.call('llama_sampler_init_logit_bias', vocabulary.tokenCount, bias.size, words);
+}
+
+/** libllama takes this value as a wish for a seed of its own (llama.h, LLAMA_DEFAULT_SEED). */
+function randomSeed(): number {
+  return 0xffff_ffff;
+}
