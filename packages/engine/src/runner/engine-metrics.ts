@@ -1,0 +1,1 @@
+import { type Counter, type Gauge, type Histogram, Registry } from '@millrace/telemetry';
