@@ -1,1 +1,4 @@
-export {};
+export { assert, assertDefined, AssertionError, assertNever } from './assert.ts';
+export { type Clock, systemClock, type Timer, VirtualClock } from './clock.ts';
+export { FaultError, type FaultOptions, messageOf, UnsupportedError } from './errors.ts';
+export { type Prng, randomSeed, seededPrng } from './prng.ts';

@@ -1,0 +1,77 @@
+/** Handle of a timer set on a clock. */
+export interface Timer extends Disposable {
+  /** Cancels the timer; a timer that has fired stays fired. */
+  cancel(): void;
+}
+
+/** Where time comes from. All code outside `stdx` and `server` takes one. */
+export interface Clock {
+  /** Monotonic milliseconds with a fraction; the origin is arbitrary. */
+  nowMs(): number;
+  /** Milliseconds since the Unix epoch. */
+  unixMs(): number;
+  /** Calls `run` once, after at least `delayMs`. Does not keep the process alive. */
+  after(delayMs: number, run: () => void): Timer;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  nowMs: () => performance.now(),
+  unixMs: () => Date.now(),
+  after: (delayMs, run) => {
+    const handle = setTimeout(run, delayMs);
+    handle.unref();
+    const cancel = (): void => clearTimeout(handle);
+    return { cancel, [Symbol.dispose]: cancel };
+  },
+};
+
+interface VirtualTimer {
+  readonly atMs: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** A clock that moves only when told to: for tests and for the simulator. */
+export class VirtualClock implements Clock {
+  #nowMs = 0;
+  #order = 0;
+  readonly #timers = new Set<VirtualTimer>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  unixMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    const timer: VirtualTimer = { atMs: this.#nowMs + delayMs, order: this.#order++, run };
+    this.#timers.add(timer);
+    const cancel = (): void => void this.#timers.delete(timer);
+    return { cancel, [Symbol.dispose]: cancel };
+  }
+
+  /** Moves time on by `ms` and fires what falls due, in order of time, then of setting. */
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (let due = this.#nextDue(untilMs); due !== undefined; due = this.#nextDue(untilMs)) {
+      this.#timers.delete(due);
+      this.#nowMs = due.atMs;
+      due.run();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  #nextDue(untilMs: number): VirtualTimer | undefined {
+    let next: VirtualTimer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.atMs > untilMs) continue;
+      const isEarlier =
+        next === undefined || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order);
+      if (isEarlier) next = timer;
+    }
+    return next;
+  }
+}
