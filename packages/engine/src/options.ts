@@ -40,10 +40,24 @@ export type ResolvedEngineOptions = {
   readonly [Key in keyof EngineOptions]-?: Exclude<EngineOptions[Key], undefined>;
 };
 
+/** The numeric options. */
+export type BoundedOption =
+  | 'agingMs'
+  | 'batchTokensMax'
+  | 'contextTokensMax'
+  | 'hostCacheBytesMax'
+  | 'kvBytesMax'
+  | 'microBatchTokensMax'
+  | 'queueLengthMax'
+  | 'sequencesMax'
+  | 'staticBatchSize'
+  | 'threads'
+  | 'tokenMsMax';
+
 const mebibyte = 2 ** 20;
 
 /** The bounds of every numeric option, inclusive. */
-export const engineBounds = {
+export const engineBounds: Readonly<Record<BoundedOption, readonly [least: number, most: number]>> = {
   sequencesMax: [1, 256],
   contextTokensMax: [16, 2 ** 24],
   tokenMsMax: [1, 60_000],
@@ -55,7 +69,7 @@ export const engineBounds = {
   threads: [1, 512],
   staticBatchSize: [1, 64],
   agingMs: [1, 3_600_000],
-} as const satisfies Partial<Record<keyof EngineOptions, readonly [number, number]>>;
+};
 
 /** Fills in defaults and checks every bound; throws `ENGINE_OPTION_INVALID` naming all that is wrong. */
 export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
@@ -97,7 +111,7 @@ export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOpti
 function problemsOf(resolved: ResolvedEngineOptions): string[] {
   const problems: string[] = [];
   for (const [name, [least, most]] of Object.entries(engineBounds)) {
-    const value = resolved[name as keyof typeof engineBounds];
+    const value = resolved[name as BoundedOption];
     if (Number.isInteger(value) && value >= least && value <= most) continue;
     problems.push(`${name} is ${value}, allowed is a whole number from ${least} to ${most}`);
   }

@@ -16,21 +16,25 @@ export interface PoolPlanOptions {
   readonly contextTokensMax: number;
   readonly kvBytesPerToken: number;
   readonly kvBytesMax: number;
+  /** False: a sequence cannot be moved from one context to another, so there is one context, of its full size. */
+  readonly hasPortableSequences: boolean;
 }
 
-/** Most conversations fit into a stream of this many cells; longer ones get a stream of the whole context. */
-const shortTokens = 2048;
-/** A pool starts with so many streams: memory is taken in full at start, and most machines serve few at a time. */
-const shortSlotsAtStart = 8;
-const longSlotsAtStart = 2;
-/** Memory left to short streams where there are long ones too. */
-const shortShare = 0.6;
+/** The shortest streams; each further class of streams holds four times as much, the last the whole context. */
+const shortestTokens = 512;
+const classRatio = 4;
+/** The first pool starts with so many streams: memory is taken in full at start, and most machines serve few at a time. */
+const slotsAtStart = 8;
+/** The smallest number of streams that a pool is created with later on. */
+const slotsLeast = 4;
+/** Unified: cells per sequence, where the memory suffices. */
+const unifiedTokens = 2048;
 /** libllama's bound on sequence ids (llama.cpp, src/llama-cparams.h, LLAMA_MAX_SEQ). */
 const slotsMax = 256;
 
 /**
- * Divides the memory for keys and values: short streams for most sequences, a few as long as the context, both
- * growing with demand; or one unified buffer. Throws `ENGINE_MEMORY_TOO_SMALL` when one sequence would not fit.
+ * Divides the memory for keys and values: streams in classes of length, a pool each, growing with demand; or one
+ * unified buffer. Sequences of one class share their graphs, so that short ones do not attend over the cells of long ones. Throws `ENGINE_MEMORY_TOO_SMALL` when one sequence would not fit.
  */
 export function planPools(options: PoolPlanOptions): readonly PoolPlan[] {
   const cellsMax = Math.floor(options.kvBytesMax / options.kvBytesPerToken);
@@ -46,7 +50,7 @@ export function planPools(options: PoolPlanOptions): readonly PoolPlan[] {
 }
 
 function planUnified(options: PoolPlanOptions, cellsMax: number): PoolPlan {
-  const wanted = Math.max(options.contextTokensMax, options.sequencesMax * shortTokens);
+  const wanted = Math.max(options.contextTokensMax, options.sequencesMax * unifiedTokens);
   return {
     initial: {
       layout: 'unified',
@@ -59,25 +63,35 @@ function planUnified(options: PoolPlanOptions, cellsMax: number): PoolPlan {
 }
 
 function planStreams(options: PoolPlanOptions, cellsMax: number): readonly PoolPlan[] {
-  const { contextTokensMax, sequencesMax } = options;
-  if (contextTokensMax <= shortTokens) {
-    const most = Math.min(sequencesMax, Math.floor(cellsMax / contextTokensMax));
-    return [streamPlan(contextTokensMax, most, Math.min(shortSlotsAtStart, most))];
+  const classes = classLengths(options);
+  let cellsLeft = cellsMax;
+  const plans: PoolPlan[] = [];
+  // The longest first: at least one stream must hold the whole context.
+  for (const [index, tokens] of classes.toReversed().entries()) {
+    const share = cellsLeft / (classes.length - index);
+    const affordable = Math.max(index === 0 ? 1 : 0, Math.floor(share / tokens));
+    const most = Math.min(options.sequencesMax, affordable);
+    cellsLeft -= most * tokens;
+    const isFirst = index === classes.length - 1;
+    if (most > 0) plans.unshift(streamPlan(tokens, most, isFirst ? Math.min(slotsAtStart, most) : 0));
   }
-  const longMost = Math.max(1, Math.floor((cellsMax * (1 - shortShare)) / contextTokensMax));
-  const longCount = Math.min(sequencesMax, longMost);
-  const shortCells = cellsMax - longCount * contextTokensMax;
-  const shortCount = Math.min(sequencesMax, Math.floor(shortCells / shortTokens));
-  const long = streamPlan(contextTokensMax, longCount, 0);
-  if (shortCount === 0) return [long];
-  return [streamPlan(shortTokens, shortCount, Math.min(shortSlotsAtStart, shortCount)), long];
+  return plans;
 }
 
-function streamPlan(slotTokensMax: number, most: number, atStart: number): PoolPlan {
+/** Models whose sequences cannot move between contexts have one class only. */
+function classLengths(options: PoolPlanOptions): readonly number[] {
+  if (!options.hasPortableSequences) return [options.contextTokensMax];
+  const lengths: number[] = [];
+  for (let tokens = shortestTokens; tokens < options.contextTokensMax; tokens *= classRatio) {
+    lengths.push(tokens);
+  }
+  return [...lengths, options.contextTokensMax];
+}
+
+function streamPlan(slotTokensMax: number, most: number, slotCount: number): PoolPlan {
   const growth: number[] = [];
-  for (let count = Math.max(atStart * 4, longSlotsAtStart); count < most; count *= 2) growth.push(count);
-  if (most > atStart) growth.push(most);
-  const slotCount = atStart;
+  for (let count = Math.max(slotCount * 2, slotsLeast); count < most; count *= 2) growth.push(count);
+  if (most > slotCount) growth.push(most);
   return {
     initial: { layout: 'streams', slotCount, slotTokensMax, cellCount: slotCount * slotTokensMax },
     growth,

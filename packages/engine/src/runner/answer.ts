@@ -23,6 +23,7 @@ export class Answer implements Disposable {
   readonly #options: AnswerOptions;
   readonly #text: TextStream;
   #tokenCount = 0;
+  #isCut = false;
 
   constructor(options: AnswerOptions) {
     this.sequence = options.sequence;
@@ -33,6 +34,11 @@ export class Answer implements Disposable {
   /** Tokens generated, the one that ended the answer included. */
   get tokenCount(): number {
     return this.#tokenCount;
+  }
+
+  /** True when the answer ended for want of tokens, not because it was complete. */
+  get isCut(): boolean {
+    return this.#isCut;
   }
 
   /** Takes the next token from the logits; true when the answer is over. */
@@ -70,6 +76,7 @@ export class Answer implements Disposable {
 
   #finish(reason: 'stop' | 'length', stop?: string): true {
     const { choiceIndex, emit } = this.#options;
+    this.#isCut = reason === 'length';
     const rest = stop === undefined ? this.#text.end() : '';
     if (rest !== '') this.#emitText(rest, []);
     const end = { kind: 'choice-finished', choiceIndex, reason } as const;

@@ -1,4 +1,4 @@
-import type { Context } from '@millrace/llama';
+import { type Context, LlamaError } from '@millrace/llama';
 import { assertDefined } from '@millrace/stdx';
 import type { PoolPlan } from '../kv-cache/pool-plan.ts';
 import type { PoolShape } from '../kv-cache/slot-pool.ts';
@@ -18,14 +18,15 @@ export class PoolGrowth {
   readonly #plans: readonly PoolPlan[];
   readonly #createContext: (shape: PoolShape) => Promise<Context>;
   readonly #growing = new Set<number>();
-  readonly #stages: number[];
+  readonly #slotCounts: number[];
   readonly #ready: GrownPool[] = [];
-  #failure: unknown;
+  /** Pools that could not be made larger, most often for want of memory: they stay as they are. */
+  readonly #exhausted = new Set<number>();
 
   constructor(plans: readonly PoolPlan[], createContext: (shape: PoolShape) => Promise<Context>) {
     this.#plans = plans;
     this.#createContext = createContext;
-    this.#stages = plans.map(() => 0);
+    this.#slotCounts = plans.map((plan) => plan.initial.slotCount);
   }
 
   /** True while a context is being created. */
@@ -33,31 +34,40 @@ export class PoolGrowth {
     return this.#growing.size > 0;
   }
 
-  /** Starts to grow the pools, each to its next size, unless it has its last or is growing. Calls `onReady` when done. */
-  request(pools: readonly number[], onReady: () => void): void {
-    for (const pool of pools) {
-      const plan = assertDefined(this.#plans[pool], 'a pool has a plan');
-      const slotCount = plan.growth[this.#stages[pool] ?? 0];
-      if (slotCount === undefined || this.#growing.has(pool)) continue;
-      this.#growing.add(pool);
-      void this.#grow(pool, { ...plan.initial, slotCount }).finally(onReady);
-    }
+  /**
+   * Starts to grow a pool to the first of its sizes that has `slotsNeeded`, or to its last; does nothing when it is
+   * growing or has its last. Calls `onReady` when done.
+   */
+  request(pool: number, slotsNeeded: number, onReady: () => void): void {
+    const plan = assertDefined(this.#plans[pool], 'a pool has a plan');
+    const current = this.#slotCounts[pool] ?? 0;
+    const larger = plan.growth.filter((count) => count > current);
+    const slotCount = larger.find((count) => count >= slotsNeeded) ?? larger.at(-1);
+    const isSettled = this.#growing.has(pool) || this.#exhausted.has(pool);
+    if (slotCount === undefined || isSettled) return;
+    this.#growing.add(pool);
+    void this.#grow(pool, { ...plan.initial, slotCount }).finally(onReady);
   }
 
-  /** The contexts that have become ready since the last call. Throws when one could not be created. */
+  /** The contexts that have become ready since the last call. */
   take(): readonly GrownPool[] {
-    if (this.#failure !== undefined) throw this.#failure;
     return this.#ready.splice(0);
+  }
+
+  /** True when the pool will never be larger than it is. */
+  isExhausted(pool: number): boolean {
+    return this.#exhausted.has(pool);
   }
 
   async #grow(pool: number, shape: PoolShape): Promise<void> {
     try {
       const cellCount = shape.slotCount * shape.slotTokensMax;
       const context = await this.#createContext({ ...shape, cellCount });
-      this.#stages[pool] = (this.#stages[pool] ?? 0) + 1;
+      this.#slotCounts[pool] = shape.slotCount;
       this.#ready.push({ pool, slotCount: shape.slotCount, context });
     } catch (error) {
-      this.#failure = error;
+      if (!(error instanceof LlamaError)) throw error;
+      this.#exhausted.add(pool);
     } finally {
       this.#growing.delete(pool);
     }

@@ -9,6 +9,7 @@ import { PhysicalPools } from '../testing/physical-pools.ts';
 import { ContinuousScheduler } from './continuous-scheduler.ts';
 import { StaticScheduler } from './static-scheduler.ts';
 import type { Scheduler } from './step-plan.ts';
+import { StepTimePredictor } from './step-time-predictor.ts';
 
 const contextTokensMax = 96;
 const streams: readonly PoolShape[] = [
@@ -46,6 +47,7 @@ function buildScheduler(ledger: KvLedger, mode: World['mode']): Scheduler {
   }
   return new ContinuousScheduler({
     ...common,
+    predictor: new StepTimePredictor(),
     mode,
     stepMsMax: 60,
     sequencesMax: 6,

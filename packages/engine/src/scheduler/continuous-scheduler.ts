@@ -6,12 +6,13 @@ import { WaitingQueue } from '../sequence/waiting-queue.ts';
 import { planBatches } from './plan-batches.ts';
 import { type StepBudget, TimeBudget, TokenBudget } from './step-budget.ts';
 import type { Scheduler, SchedulerView, StepPlan } from './step-plan.ts';
-import { StepTimePredictor } from './step-time-predictor.ts';
+import type { StepTimePredictor } from './step-time-predictor.ts';
 import { WorkloadWindow } from './workload-window.ts';
 
 /** How the continuous scheduler decides. */
 export interface ContinuousSchedulerOptions {
   readonly ledger: KvLedger;
+  readonly predictor: StepTimePredictor;
   /** `adaptive`: the budget is what fits into the objective. `continuous`: a fixed number of tokens. */
   readonly mode: 'adaptive' | 'continuous';
   /** The objective: a step with running decodes should not take longer. */
@@ -46,7 +47,7 @@ interface Draft {
   readonly expired: Sequence[];
   readonly outgrown: Sequence[];
   readonly preempted: Set<Sequence>;
-  readonly starvedPools: Set<number>;
+  readonly starved: Map<Sequence, number>;
 }
 
 /**
@@ -57,7 +58,7 @@ export class ContinuousScheduler implements Scheduler {
   readonly holdsOutput = false;
   readonly #options: ContinuousSchedulerOptions;
   readonly #ledger: KvLedger;
-  readonly #predictor = new StepTimePredictor();
+  readonly #predictor: StepTimePredictor;
   readonly #window: WorkloadWindow;
   readonly #waiting: WaitingQueue;
   /** In the order in which they were placed: the last is the youngest. */
@@ -69,6 +70,7 @@ export class ContinuousScheduler implements Scheduler {
   constructor(options: ContinuousSchedulerOptions) {
     this.#options = options;
     this.#ledger = options.ledger;
+    this.#predictor = options.predictor;
     this.#waiting = new WaitingQueue(options.agingMs);
     this.#window = new WorkloadWindow({ windowMs: options.windowMs, nowMs: options.nowMs });
     this.#sequencesBound = options.sequencesMax;
@@ -103,7 +105,7 @@ export class ContinuousScheduler implements Scheduler {
       expired: [],
       outgrown: [],
       preempted: new Set(),
-      starvedPools: new Set(),
+      starved: new Map(),
     };
     this.#expire(draft);
     this.#grantDecodes(draft);
@@ -114,9 +116,10 @@ export class ContinuousScheduler implements Scheduler {
     return this.#finishPlan(draft);
   }
 
-  settle(plan: StepPlan, elapsedMs: number): void {
-    const microBatches = plan.batches.flatMap((batch) => batch.microBatches);
-    if (microBatches.length > 0) this.#predictor.observe(microBatches, elapsedMs);
+  settle(plan: StepPlan, elapsedMs: number | undefined): void {
+    const { work } = plan;
+    const isTelling = elapsedMs !== undefined && work.microBatches.length > 0;
+    if (isTelling) this.#predictor.observe(work, elapsedMs);
     for (const batch of plan.batches) {
       for (const entry of batch.entries) this.#ledger.advance(entry.sequence, entry.tokenCount);
     }
@@ -176,7 +179,7 @@ export class ContinuousScheduler implements Scheduler {
     const ms =
       decodeCount === 0
         ? this.#options.stepMsMax * idleStretch
-        : this.#objectiveMs() - this.#predictor.predictMs(this.#batches(draft).microBatches);
+        : this.#objectiveMs() - this.#predictor.predictMs(this.#batches(draft).work);
     return new TimeBudget({ predictor: this.#predictor, ms, roomTokens });
   }
 
@@ -248,7 +251,9 @@ export class ContinuousScheduler implements Scheduler {
     const withSlot = fitting.find(
       (pool) => pool.nextSlot() !== undefined && pool.hasRoomFor(sequence.length + 1),
     );
-    if (withSlot === undefined && fitting[0] !== undefined) draft.starvedPools.add(fitting[0].index);
+    const preferred = fitting[0];
+    const isCrowded = withSlot !== preferred && preferred !== undefined;
+    if (isCrowded) draft.starved.set(sequence, preferred.index);
     return withSlot?.index;
   }
 
@@ -273,7 +278,7 @@ export class ContinuousScheduler implements Scheduler {
       draft.operations.push(...this.#ledger.carry(sequence, target.index));
       draft.grants.set(sequence, tokens);
     } else if (larger[0] !== undefined) {
-      draft.starvedPools.add(larger[0].index);
+      draft.starved.set(sequence, larger[0].index);
       this.#preempt(sequence, draft);
     } else {
       this.#giveUp(sequence, draft);
@@ -323,19 +328,21 @@ export class ContinuousScheduler implements Scheduler {
     return planBatches({
       ledger: this.#ledger,
       grants: draft.grants,
+      operations: draft.operations,
       microBatchTokensMax: this.#options.microBatchTokensMax,
     });
   }
 
   #finishPlan(draft: Draft): StepPlan {
-    const { batches, microBatches } = this.#batches(draft);
+    const { batches, work } = this.#batches(draft);
     return {
       operations: draft.operations,
       batches,
       expired: draft.expired,
       outgrown: draft.outgrown,
-      starvedPools: [...draft.starvedPools],
-      predictedMs: microBatches.length === 0 ? 0 : this.#predictor.predictMs(microBatches),
+      starved: draft.starved,
+      work,
+      predictedMs: batches.length === 0 ? 0 : this.#predictor.predictMs(work),
     };
   }
 }

@@ -1,8 +1,10 @@
 import { assertDefined } from '@millrace/stdx';
 import type { KvLedger } from '../kv-cache/kv-ledger.ts';
 import type { Sequence } from '../sequence/sequence.ts';
-import { cutIntoMicroBatches, type MicroBatch } from './micro-batches.ts';
+import type { KvOperation } from '../kv-cache/prefix.ts';
+import { cutIntoMicroBatches } from './micro-batches.ts';
 import type { PlanEntry, PoolBatch } from './step-plan.ts';
+import type { StepWork } from './step-time-predictor.ts';
 
 /** Tokens that a sequence gets in a step. */
 export interface Grant {
@@ -14,8 +16,9 @@ export interface Grant {
 export function planBatches(options: {
   readonly ledger: KvLedger;
   readonly grants: ReadonlyMap<Sequence, number | Grant>;
+  readonly operations: readonly KvOperation[];
   readonly microBatchTokensMax: number;
-}): { readonly batches: readonly PoolBatch[]; readonly microBatches: readonly MicroBatch[] } {
+}): { readonly batches: readonly PoolBatch[]; readonly work: StepWork } {
   const byPool = new Map<number, PlanEntry[]>();
   for (const [sequence, granted] of options.grants) {
     const grant = typeof granted === 'number' ? { tokens: granted, padding: 0 } : granted;
@@ -41,5 +44,19 @@ export function planBatches(options: {
     });
     return { pool, entries, microBatches };
   });
-  return { batches, microBatches: batches.flatMap((batch) => batch.microBatches) };
+  const microBatches = batches.flatMap((batch) => batch.microBatches);
+  return { batches, work: { microBatches, copiedCells: copiedCells(options) } };
+}
+
+/** A stream is copied whole, however little of it is in use. */
+function copiedCells(options: {
+  readonly ledger: KvLedger;
+  readonly operations: readonly KvOperation[];
+}): number {
+  let cells = 0;
+  for (const operation of options.operations) {
+    if (operation.kind !== 'copy') continue;
+    cells += options.ledger.pools[operation.pool]?.shape.slotTokensMax ?? 0;
+  }
+  return cells;
 }

@@ -74,14 +74,16 @@ export class StaticScheduler implements Scheduler {
     );
     for (const sequence of expired) this.remove(sequence, nowMs);
     const operations = this.#leftover.splice(0);
-    const starvedPools = this.#members.length === 0 ? this.#collect(nowMs, operations) : [];
+    const starved = new Map<Sequence, number>();
+    if (this.#members.length === 0) this.#collect({ nowMs, operations, starved });
     for (const pool of this.#ledger.pools) operations.push(...this.#ledger.compact(pool.index));
-    const { batches } = planBatches({
+    const { batches, work } = planBatches({
       ledger: this.#ledger,
       grants: this.#grants(),
+      operations,
       microBatchTokensMax: this.#options.microBatchTokensMax,
     });
-    return { operations, batches, expired, outgrown: [], starvedPools, predictedMs: 0 };
+    return { operations, batches, expired, outgrown: [], starved, work, predictedMs: 0 };
   }
 
   settle(plan: StepPlan): void {
@@ -94,24 +96,30 @@ export class StaticScheduler implements Scheduler {
     }
   }
 
-  /** Starts a batch when there are enough, or the first has waited long enough. Returns pools without enough slots. */
-  #collect(nowMs: number, operations: KvOperation[]): readonly number[] {
+  /** Starts a batch when there are enough, or the first has waited long enough, and a pool has slots for all. */
+  #collect(draft: {
+    readonly nowMs: number;
+    readonly operations: KvOperation[];
+    readonly starved: Map<Sequence, number>;
+  }): void {
     const { batchSize, fillMsMax } = this.#options;
-    const first = this.#waiting[Symbol.iterator]().next().value;
-    if (first === undefined) return [];
-    if (this.#waiting.size < batchSize && nowMs - first.arrivedAtMs < fillMsMax) return [];
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    if (this.#waiting.size < batchSize && draft.nowMs - first.arrivedAtMs < fillMsMax) return;
     const chosen = [...this.#waiting].slice(0, batchSize);
     const longest = Math.max(...chosen.map((sequence) => sequence.tokensMax));
-    const pool = this.#ledger.pools.find((candidate) => candidate.shape.slotTokensMax >= longest);
-    if (pool === undefined) return [];
+    const fitting = this.#ledger.pools.filter((pool) => pool.shape.slotTokensMax >= longest);
+    const pool = fitting.find((candidate) => candidate.shape.slotCount >= chosen.length);
+    if (pool === undefined) {
+      for (const sequence of chosen) if (fitting[0]) draft.starved.set(sequence, fitting[0].index);
+      return;
+    }
     for (const sequence of chosen) {
-      if (pool.nextSlot() === undefined) return [pool.index];
       this.#waiting.remove(sequence);
-      operations.push(...this.#ledger.place(sequence, pool.index, nowMs));
+      draft.operations.push(...this.#ledger.place(sequence, pool.index, draft.nowMs));
       sequence.cachedTokens ??= sequence.computed;
       this.#members.push(sequence);
     }
-    return [];
   }
 
   #grants(): ReadonlyMap<Sequence, Grant> {

@@ -1,6 +1,7 @@
 import type { KvOperation } from '../kv-cache/prefix.ts';
 import type { Sequence } from '../sequence/sequence.ts';
 import type { BatchEntry, MicroBatch } from './micro-batches.ts';
+import type { StepWork } from './step-time-predictor.ts';
 
 /** One sequence's tokens in a step. */
 export interface PlanEntry extends BatchEntry {
@@ -27,8 +28,9 @@ export interface StepPlan {
   readonly expired: readonly Sequence[];
   /** Sequences for which no pool has room even when they are alone; they hold nothing any more. */
   readonly outgrown: readonly Sequence[];
-  /** Pools that had no slot for a sequence that could otherwise have started. */
-  readonly starvedPools: readonly number[];
+  /** Sequences that could have gone on but for a slot, and the pool that had none. */
+  readonly starved: ReadonlyMap<Sequence, number>;
+  readonly work: StepWork;
   readonly predictedMs: number;
 }
 
@@ -49,8 +51,8 @@ export interface Scheduler {
   readonly holdsOutput: boolean;
   enqueue(sequence: Sequence): void;
   plan(nowMs: number): StepPlan;
-  /** Records that the plan's tokens were computed, in `elapsedMs`. */
-  settle(plan: StepPlan, elapsedMs: number): void;
+  /** Records that the plan's tokens were computed, in `elapsedMs`; undefined when the time says nothing. */
+  settle(plan: StepPlan, elapsedMs: number | undefined): void;
   /** Takes a sequence out, wherever it is: it has ended or is no longer wanted. Frees its cells at once. */
   remove(sequence: Sequence, nowMs: number): void;
 }

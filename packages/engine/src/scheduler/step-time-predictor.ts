@@ -1,6 +1,6 @@
 import type { MicroBatch } from './micro-batches.ts';
 
-const featureCount = 4;
+const featureCount = 5;
 /** How much of the past counts: weights fall by this factor a step, so about 200 steps are remembered. */
 const forgetting = 0.995;
 /** The error's moving average takes this share of each new error. */
@@ -10,19 +10,26 @@ const outlierRatio = 3;
 /** Past this trace the past is not forgotten any faster: no step explores every direction, and doubt would grow without end. */
 const covarianceTraceMax = 1e3;
 
-/** A guess for the first step: milliseconds per graph, per token, per output, per 1,024 attended cells. */
-const priorMs: readonly number[] = [8, 2, 1, 0.2];
+/** A guess for the first step: milliseconds per graph, token, output, 1,024 attended and 1,024 copied cells. */
+const priorMs: readonly number[] = [8, 2, 1, 0.2, 5];
+
+/** What a step makes libllama do. */
+export interface StepWork {
+  readonly microBatches: readonly MicroBatch[];
+  /** Cells of streams that are copied whole before the graphs. */
+  readonly copiedCells: number;
+}
 
 /**
- * Predicts how long a step takes from the graphs that libllama will run: recursive least squares over
- * (graphs, tokens, outputs, tokens × attended cells), which add up over the graphs of a step.
+ * Predicts how long a step takes from what libllama will do: recursive least squares over (graphs, tokens, outputs,
+ * tokens × attended cells, copied cells), which add up over a step.
  */
 export class StepTimePredictor {
   readonly #weights = Float64Array.from(priorMs);
   readonly #covariance = new Float64Array(featureCount * featureCount);
   readonly #features = new Float64Array(featureCount);
   readonly #gain = new Float64Array(featureCount);
-  #errorRatio = 0.5;
+  #errorRatio = 0.25;
   #stepCount = 0;
 
   constructor() {
@@ -38,9 +45,9 @@ export class StepTimePredictor {
     return this.#stepCount;
   }
 
-  /** Milliseconds that the graphs should take. */
-  predictMs(microBatches: readonly MicroBatch[]): number {
-    this.#describe(microBatches);
+  /** Milliseconds that the step should take. */
+  predictMs(work: StepWork): number {
+    this.#describe(work);
     return this.#predict();
   }
 
@@ -61,8 +68,8 @@ export class StepTimePredictor {
   }
 
   /** Learns from a step that took `actualMs`. */
-  observe(microBatches: readonly MicroBatch[], actualMs: number): void {
-    this.#describe(microBatches);
+  observe(work: StepWork, actualMs: number): void {
+    this.#describe(work);
     const predictedMs = this.#predict();
     const relative = Math.abs(actualMs - predictedMs) / Math.max(actualMs, 0.001);
     this.#errorRatio += errorShare * (Math.min(relative, 1) - this.#errorRatio);
@@ -72,9 +79,10 @@ export class StepTimePredictor {
     this.#update(believedMs - this.#rawPrediction());
   }
 
-  #describe(microBatches: readonly MicroBatch[]): void {
+  #describe({ microBatches, copiedCells }: StepWork): void {
     const features = this.#features;
     features.fill(0);
+    features[4] = copiedCells / 1024;
     for (const { tokens, outputs, width } of microBatches) {
       features[0] = (features[0] as number) + 1;
       features[1] = (features[1] as number) + tokens;

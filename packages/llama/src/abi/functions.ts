@@ -1,5 +1,5 @@
 import { assertDefined } from '@millrace/stdx';
-import koffi, { type LibraryHandle } from 'koffi';
+import koffi, { type LibraryHandle, type TypeObject } from 'koffi';
 import { defineStructs, type Structs } from './structs.ts';
 
 /** An address in native memory; 0n is null. */
@@ -19,6 +19,8 @@ export interface LlamaFunctions {
   call<Result>(name: string, ...args: readonly unknown[]): Result;
   /** The same off the event loop. */
   callAsync<Result>(name: string, ...args: readonly unknown[]): Promise<Result>;
+  /** Prototypes of functions that are found by address. */
+  readonly prototypes: { readonly threadPoolNew: TypeObject; readonly threadPoolFree: TypeObject };
   /** Address of a native function that takes anything and does nothing. */
   readonly doNothing: Pointer;
 }
@@ -45,6 +47,7 @@ const llamaSignatures: Readonly<Record<string, Signature>> = {
   llama_model_n_embd: ['int32_t', 'void *'],
   llama_model_n_layer: ['int32_t', 'void *'],
   llama_model_n_head: ['int32_t', 'void *'],
+  llama_model_n_swa: ['int32_t', 'void *'],
   llama_model_n_head_kv: ['int32_t', 'void *'],
   llama_model_meta_count: ['int32_t', 'void *'],
   llama_model_meta_key_by_index: ['int32_t', 'void *', 'int32_t', 'void *', 'size_t'],
@@ -156,6 +159,10 @@ export function bindFunctions(libraries: OpenLibraries): LlamaFunctions {
           else reject(error);
         });
       }),
+    prototypes: {
+      threadPoolNew: koffi.proto('void *', [koffi.pointer(structs.threadPoolParams)]),
+      threadPoolFree: koffi.proto('void', ['void *']),
+    },
     doNothing: libraries.llama.symbol('llama_supports_mmap') as Pointer,
   };
 }

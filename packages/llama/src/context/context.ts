@@ -1,11 +1,13 @@
 import { assert } from '@millrace/stdx';
 import type { LlamaFunctions, Pointer } from '../abi/functions.ts';
 import { addressesAt, allocate, floatsAt, type NativeBlock } from '../abi/memory.ts';
+import { createThreadPool, type ThreadPool } from '../abi/thread-pool.ts';
 import { Batch } from '../batch/batch.ts';
 import { LlamaError } from '../errors.ts';
 import type { Lora } from '../model/lora.ts';
 import type { ContextLayout, ContextOptions } from '../options.ts';
 import { cellsTotalOf } from './create-context.ts';
+import { portableSlackBytes, portableStateFor, toPortableState } from './sequence-state.ts';
 
 /** How a decode ended: `no-room` when no cells could be found for the batch. */
 export type DecodeOutcome = { readonly kind: 'decoded' } | { readonly kind: 'no-room' } | { readonly kind: 'aborted' };
@@ -16,13 +18,15 @@ export interface AppliedLora {
   readonly scale: number;
 }
 
-/** One step, and what a context must know of it. */
+/** What a context is made from. */
 export interface ContextStart {
   readonly functions: LlamaFunctions;
   readonly address: Pointer;
   readonly options: ContextOptions;
   readonly vocabularySize: number;
   readonly embeddingSize: number;
+  /** True when a saved sequence has the one form that can be moved between contexts. */
+  readonly isPortable: boolean;
 }
 
 const untilEnd = -1;
@@ -41,6 +45,7 @@ export class Context implements Disposable {
   readonly #memory: Pointer;
   readonly #loraArrays: NativeBlock[] = [];
   #address: Pointer | undefined;
+  readonly #threadPool: ThreadPool | undefined;
   #isDecoding = false;
 
   constructor(start: ContextStart) {
@@ -49,6 +54,11 @@ export class Context implements Disposable {
     this.#start = start;
     this.#address = address;
     this.#memory = functions.call<Pointer>('llama_get_memory', address);
+    this.#threadPool = createThreadPool(functions, options.threads);
+    if (this.#threadPool !== undefined) {
+      const threads = this.#threadPool.address;
+      functions.call('llama_attach_threadpool', address, threads, threads);
+    }
     this.layout = options.layout;
     this.sequencesMax = options.sequencesMax;
     this.cellsPerSequence = options.cellsPerSequence;
@@ -144,22 +154,28 @@ export class Context implements Disposable {
     return this.#functions.call<number>('llama_memory_seq_pos_max', this.#memory, sequence);
   }
 
-  /** Keys and values of a sequence, to be restored later into any context of the same model and `kvType`. */
+  /**
+   * Keys and values of a sequence, to be restored later. Where the model's sequences are portable, any context of the
+   * model with the same `kvType` takes them; otherwise only this one.
+   */
   saveSequence(sequence: number): Uint8Array {
     this.#checkSequence(sequence);
     const address = this.#idle();
     const byteCount = Number(this.#functions.call('llama_state_seq_get_size', address, sequence));
-    const state = new Uint8Array(byteCount);
+    const slack = this.#start.isPortable ? portableSlackBytes : 0;
+    const state = new Uint8Array(byteCount + slack);
     const written = this.#functions.call<number>('llama_state_seq_get_data', address, state, byteCount, sequence);
     assert(Number(written) === byteCount, 'a sequence state is written whole');
-    return state;
+    return this.#start.isPortable ? toPortableState(state) : state;
   }
 
   /** Replaces what a sequence holds by a saved state; false when libllama refuses it, for want of room or kinship. */
   restoreSequence(sequence: number, state: Uint8Array): boolean {
     this.#checkSequence(sequence);
     const address = this.#idle();
-    const read = this.#functions.call<number>('llama_state_seq_set_data', address, state, state.length, sequence);
+    const streams = this.layout === 'streams' ? this.sequencesMax : 1;
+    const taken = this.#start.isPortable ? portableStateFor(state, streams) : state;
+    const read = this.#functions.call<number>('llama_state_seq_set_data', address, taken, taken.length, sequence);
     return Number(read) > 0;
   }
 
@@ -196,6 +212,7 @@ export class Context implements Disposable {
     assert(!this.#isDecoding, 'a context is not disposed while it decodes');
     this.#address = undefined;
     this.#functions.call('llama_free', address);
+    this.#threadPool?.[Symbol.dispose]();
     for (const block of this.#loraArrays.splice(0)) block[Symbol.dispose]();
   }
 

@@ -32,6 +32,8 @@ export class Model implements Disposable {
   readonly kvBytesPerToken: number;
   /** True when its state cannot be cut at a token, so that prefixes cannot be taken from it. */
   readonly isRecurrent: boolean;
+  /** True when a sequence saved in one context can be restored in another: plain attention in every layer. */
+  readonly hasPortableSequences: boolean;
   readonly hasEncoder: boolean;
   readonly vocabulary: Vocabulary;
   readonly #functions: LlamaFunctions;
@@ -69,6 +71,8 @@ export class Model implements Disposable {
     this.isRecurrent =
       functions.call<boolean>('llama_model_is_recurrent', address) ||
       functions.call<boolean>('llama_model_is_hybrid', address);
+    const windowTokens = functions.call<number>('llama_model_n_swa', address);
+    this.hasPortableSequences = !this.isRecurrent && windowTokens === 0;
     this.hasEncoder = functions.call<boolean>('llama_model_has_encoder', address);
     this.vocabulary = new Vocabulary(functions, functions.call<Pointer>('llama_model_get_vocab', address));
     this.#scratch = new CandidateScratch(this.vocabulary.tokenCount);
@@ -93,6 +97,7 @@ export class Model implements Disposable {
       options,
       vocabularySize: this.vocabulary.tokenCount,
       embeddingSize: this.embeddingSize,
+      isPortable: this.hasPortableSequences,
     });
   }
 

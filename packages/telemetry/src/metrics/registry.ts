@@ -15,6 +15,12 @@ export interface Labelled<Handle> {
   labels(labels: Labels): Handle;
 }
 
+/** One series of a gauge. */
+export interface LabelledValue {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
 interface Family {
   readonly name: string;
   readonly help: string;
@@ -60,9 +66,15 @@ export class Registry {
     return new Gauge();
   }
 
-  labelledGauge(options: MetricOptions): Labelled<Gauge> {
+  /** Registers a gauge with labels; with `read`, its values are asked for at every exposition. */
+  labelledGauge(options: MetricOptions & { readonly read?: () => readonly LabelledValue[] }): Labelled<Gauge> {
+    const { read } = options;
     const sets = this.#sets(options, () => new Gauge());
-    this.#add('gauge', { ...options, expose: () => exposeValues(options.name, sets) });
+    const expose = (): readonly string[] => {
+      for (const { labels, value } of read?.() ?? []) sets.get(labels).set(value);
+      return exposeValues(options.name, sets);
+    };
+    this.#add('gauge', { ...options, expose });
     return { labels: (labels) => sets.get(labels) };
   }
 
