@@ -107,6 +107,7 @@ export class EngineLoop {
     // A context that is being created competes for the cores: such a step says nothing about the next.
     scheduler.settle(plan, growth.isGrowing ? undefined : sampledFromMs - computedFromMs);
     const sampledMs = this.#settle(plan, outputs);
+    if (scheduler.view.runningCount === 0) this.#releaseHeld();
     const endedAtMs = clock.nowMs();
     metrics.step.observe((endedAtMs - startedAtMs) / 1000);
     metrics.stepSeconds.inc((endedAtMs - startedAtMs) / 1000);

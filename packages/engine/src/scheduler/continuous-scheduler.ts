@@ -141,7 +141,7 @@ export class ContinuousScheduler implements Scheduler {
     if (this.#options.mode !== 'adaptive') return;
     const { promptTokensMean, outputTokensMean } = this.#window.view();
     const width = promptTokensMean + outputTokensMean / 2;
-    const prefillPerOutput = outputTokensMean === 0 ? 0 : promptTokensMean / outputTokensMean;
+    const prefillPerOutput = Math.min(1, promptTokensMean / Math.max(1, outputTokensMean));
     const decodeMs = this.#predictor.outputMs(width);
     const perSequenceMs = decodeMs + prefillPerOutput * this.#predictor.tokenMs(width);
     const availableMs = this.#objectiveMs() - 2 * this.#predictor.graphMs;

@@ -4,12 +4,12 @@ export interface WorkloadView {
   readonly arrivalsPerSecond: number;
   readonly promptTokensMean: number;
   readonly outputTokensMean: number;
-  /** Share of the step's time that prefill needs to keep up with decoding at these lengths, in [0, 1]. */
-  readonly prefillShare: number;
 }
 
-/** One window's share in the moving averages. */
+/** One window's, or one request's, share in the moving averages. */
 const share = 0.1;
+/** Prompts and answers are taken to be so long before any has been seen. */
+const tokensAssumed = 128;
 
 /**
  * Watches arrivals and lengths, and every `windowMs` turns them into a view. Lengths are moving averages over
@@ -20,8 +20,8 @@ export class WorkloadWindow {
   #openedAtMs: number;
   #arrivals = 0;
   #arrivalsPerSecond = 0;
-  #promptTokensMean = 0;
-  #outputTokensMean = 0;
+  #promptTokensMean = tokensAssumed;
+  #outputTokensMean = tokensAssumed;
 
   constructor(options: { readonly windowMs: number; readonly nowMs: number }) {
     this.#windowMs = options.windowMs;
@@ -30,11 +30,11 @@ export class WorkloadWindow {
 
   recordArrival(promptTokens: number): void {
     this.#arrivals++;
-    this.#promptTokensMean = average(this.#promptTokensMean, promptTokens);
+    this.#promptTokensMean += share * (promptTokens - this.#promptTokensMean);
   }
 
   recordFinish(outputTokens: number): void {
-    this.#outputTokensMean = average(this.#outputTokensMean, outputTokens);
+    this.#outputTokensMean += share * (outputTokens - this.#outputTokensMean);
   }
 
   /** Closes the window when it is over; returns the new view, or undefined when the window is still open. */
@@ -49,16 +49,10 @@ export class WorkloadWindow {
   }
 
   view(): WorkloadView {
-    const total = this.#promptTokensMean + this.#outputTokensMean;
     return {
       arrivalsPerSecond: this.#arrivalsPerSecond,
       promptTokensMean: this.#promptTokensMean,
       outputTokensMean: this.#outputTokensMean,
-      prefillShare: total === 0 ? 0 : this.#promptTokensMean / total,
     };
   }
-}
-
-function average(mean: number, value: number): number {
-  return mean === 0 ? value : mean + share * (value - mean);
 }
