@@ -1,4 +1,9 @@
 export { TelemetryError, type TelemetryErrorCode } from './errors.ts';
 export type { Labels } from './metrics/label-sets.ts';
-export { type Labelled, type LabelledValue, type MetricOptions, Registry } from './metrics/registry.ts';
+export {
+  type Labelled,
+  type LabelledValue,
+  type MetricOptions,
+  Registry,
+} from './metrics/registry.ts';
 export { Counter, Gauge, Histogram } from './metrics/series.ts';

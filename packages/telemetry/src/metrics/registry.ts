@@ -42,7 +42,9 @@ export class Registry {
     this.#add('counter', {
       name: 'millrace_telemetry_dropped_label_sets_total',
       help: 'Times that a label set found no place and was counted in the overflow series.',
-      expose: () => [sample('millrace_telemetry_dropped_label_sets_total', '', this.#dropped.value)],
+      expose: () => [
+        sample('millrace_telemetry_dropped_label_sets_total', '', this.#dropped.value),
+      ],
     });
   }
 
@@ -60,14 +62,16 @@ export class Registry {
 
   /** Registers a gauge without labels; with `read`, its value is asked for at every exposition. */
   gauge(options: MetricOptions & { readonly read?: () => number }): Gauge {
-    const { read } = options;
-    if (read === undefined) return this.labelledGauge(options).labels({});
+    const { read, ...plain } = options;
+    if (read === undefined) return this.labelledGauge(plain).labels({});
     this.#add('gauge', { ...options, expose: () => [sample(options.name, '', read())] });
     return new Gauge();
   }
 
   /** Registers a gauge with labels; with `read`, its values are asked for at every exposition. */
-  labelledGauge(options: MetricOptions & { readonly read?: () => readonly LabelledValue[] }): Labelled<Gauge> {
+  labelledGauge(
+    options: MetricOptions & { readonly read?: () => readonly LabelledValue[] },
+  ): Labelled<Gauge> {
     const { read } = options;
     const sets = this.#sets(options, () => new Gauge());
     const expose = (): readonly string[] => {
@@ -108,7 +112,8 @@ export class Registry {
   #sets<Handle>(options: MetricOptions, create: () => Handle): LabelSets<Handle> {
     const labelNames = options.labelNames ?? [];
     for (const name of labelNames) {
-      if (!labelForm.test(name) || name === 'le') throw invalid(options.name, `label "${name}" is not a label name`);
+      if (!labelForm.test(name) || name === 'le')
+        throw invalid(options.name, `label "${name}" is not a label name`);
     }
     return new LabelSets({
       labelNames,
@@ -135,9 +140,17 @@ function exposeHistograms(name: string, sets: LabelSets<Histogram>): readonly st
     const prefix = text === '' ? '' : `${text},`;
     const buckets = handle.cumulativeCounts().map((count, at) => {
       const bound = handle.bounds[at];
-      return sample(`${name}_bucket`, `${prefix}le="${bound === undefined ? '+Inf' : bound}"`, count);
+      return sample(
+        `${name}_bucket`,
+        `${prefix}le="${bound === undefined ? '+Inf' : bound}"`,
+        count,
+      );
     });
-    return [...buckets, sample(`${name}_sum`, text, handle.sum), sample(`${name}_count`, text, handle.count)];
+    return [
+      ...buckets,
+      sample(`${name}_sum`, text, handle.sum),
+      sample(`${name}_count`, text, handle.count),
+    ];
   });
 }
 
@@ -152,5 +165,7 @@ function formatValue(value: number): string {
 }
 
 function invalid(name: string, reason: string): TelemetryError {
-  return new TelemetryError(`register metric "${name}": ${reason}`, { code: 'TELEMETRY_METRIC_INVALID' });
+  return new TelemetryError(`register metric "${name}": ${reason}`, {
+    code: 'TELEMETRY_METRIC_INVALID',
+  });
 }
