@@ -103,8 +103,10 @@ function repeatedOf(
   const lengths = lengthsOf(part);
   if (lengths.max === 0) return text('');
   // An item that may be empty, repeated without end, would be left recursion to libllama.
-  if (lengths.min === 0 && max === undefined)
-    return builder.repeat(nonEmpty(builder, part), { min: 0 });
+  if (lengths.min === 0 && max === undefined) {
+    const some = nonEmpty(builder, part);
+    return some === undefined ? text('') : builder.repeat(some, { min: 0 });
+  }
   if (min === 0 && max === 1) return optional(item);
   return builder.repeat(item, { min, max });
 }
