@@ -28,7 +28,13 @@ const checks: readonly Check[] = [
   },
   {
     name: 'tidy',
-    command: [process.execPath, '--conditions=@millrace/source', '--test', 'tools/tidy.test.ts'],
+    command: [
+      process.execPath,
+      '--conditions=@millrace/source',
+      '--test',
+      'tools/tidy.test.ts',
+      'tools/tidy/rules.test.ts',
+    ],
     proof: /tests [1-9]/,
   },
   {

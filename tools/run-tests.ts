@@ -6,7 +6,7 @@ import { spec, type TestEvent } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { requireNode } from '../packages/server/bin/pinned-node.js';
 
-const defaultGlobs = ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts'];
+const defaultGlobs = ['packages/*/src/**/*.test.ts', 'tools/*/**/*.test.ts'];
 const defaultModel = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 const fileTimeoutMs = 300_000;
 const shownReasonsMax = 40;

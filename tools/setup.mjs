@@ -10,7 +10,7 @@ import {
   pinnedPackages,
   pinnedVersion,
 } from '../packages/server/bin/pinned-node.js';
-import { installPackages } from './install-packages.mjs';
+import { installPackages } from './setup/install-packages.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampPath = join(root, 'node_modules', '.millrace-setup');
@@ -37,8 +37,7 @@ async function setUp(name) {
   }
   refuseUnsupported();
   if (!isInstalled()) {
-    await installPackages({ root, isDone: isInstalled });
-    writeFileSync(stampPath, lockHash());
+    await installPackages({ root, isDone: isInstalled, markDone });
   }
   const binary = findPinnedNode(root);
   if (binary === undefined) {
@@ -77,8 +76,12 @@ function isInstalled() {
   if (findPinnedNode(root) === undefined) return false;
   if (existsSync(stampPath) && readFileSync(stampPath, 'utf8') === lockHash()) return true;
   if (!isLockFulfilled()) return false;
-  writeFileSync(stampPath, lockHash());
+  markDone();
   return true;
+}
+
+function markDone() {
+  writeFileSync(stampPath, lockHash());
 }
 
 function lockHash() {

@@ -9,7 +9,7 @@ const self = fileURLToPath(import.meta.url);
 const folder = dirname(dirname(self));
 // A clone runs its sources; what npm installs has only dist/.
 const source = join(folder, 'src', 'cli', 'main.ts');
-const isClone = existsSync(source);
+const isClone = existsSync(join(folder, 'src'));
 const condition = '--conditions=@millrace/source';
 
 const mayRunHere = refusalOfNode(process.versions.node, process.env) === undefined;

@@ -46,13 +46,14 @@ const mends = [
 ];
 
 /** Installs what package-lock.json names, unless another set-up of the same clone does so meanwhile. */
-export async function installPackages({ root, isDone }) {
+export async function installPackages({ root, isDone, markDone }) {
   const lockFolder = join(root, '.cache', 'setup.lock');
   await takeLock(lockFolder);
   try {
     if (isDone()) return;
     process.stderr.write('Installing packages (once; about 500 MB with Node itself) ...\n');
     await runNpm(root);
+    markDone();
   } finally {
     rmSync(lockFolder, { recursive: true, force: true });
   }
