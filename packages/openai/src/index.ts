@@ -1,1 +1,69 @@
-export {};
+export {
+  apiError,
+  type ApiError,
+  type ApiErrorCode,
+  bodyNotJson,
+  bodyTooLarge,
+  contextLengthExceeded,
+  deadlineExceeded,
+  draining,
+  engineFailed,
+  errorBody,
+  errorHeaders,
+  methodNotAllowed,
+  modelNotFound,
+  queueFull,
+  requestTimeout,
+  routeNotFound,
+  unsupportedMediaType,
+} from './error-response.ts';
+export { type OpenAiErrorCode, RefusedError } from './errors.ts';
+export { type RequestBound, requestBounds } from './options.ts';
+export type { ParameterDescription, ParameterEffect } from './parameters/parameter-table.ts';
+export type { Sampling } from './parameters/sampling-parameters.ts';
+export type { ChatMessage, ToolCall } from './requests/chat-message.ts';
+export {
+  type ChatRequest,
+  describeChatParameters,
+  parseChatRequest,
+} from './requests/chat-request.ts';
+export type { FunctionTool, ToolChoice } from './requests/chat-tools.ts';
+export {
+  type CompletionRequest,
+  describeCompletionParameters,
+  parseCompletionRequest,
+} from './requests/completion-request.ts';
+export {
+  describeEmbeddingParameters,
+  type EmbeddingRequest,
+  parseEmbeddingRequest,
+} from './requests/embedding-request.ts';
+export type { GenerationOptions } from './requests/generation-options.ts';
+export type { Parsed } from './requests/parsed.ts';
+export { type ResponseFormat, responseSchemaPath } from './requests/response-format.ts';
+export type { TextInput } from './requests/text-input.ts';
+export {
+  type DetokenizeRequest,
+  parseDetokenizeRequest,
+  parseTokenizeRequest,
+  type TokenizeRequest,
+} from './requests/token-requests.ts';
+export { type ChatChoice, chatResponse } from './responses/chat-response.ts';
+export { ChatStreamFormat } from './responses/chat-stream.ts';
+export {
+  type CompletionChoice,
+  completionResponse,
+  CompletionStreamFormat,
+} from './responses/completion-response.ts';
+export {
+  detokenizeResponse,
+  embeddingResponse,
+  modelResponse,
+  modelsResponse,
+  type ServedModel,
+  tokenizeResponse,
+} from './responses/list-responses.ts';
+export type { TokenChoice, TokenLogprob } from './responses/logprobs.ts';
+export type { FinishReason, ResponseHead } from './responses/response-head.ts';
+export { doneEvent, errorEvent, eventStreamType, sseEvent } from './responses/sse.ts';
+export { sumUsage, type TokenUsage } from './responses/usage.ts';
