@@ -7,14 +7,19 @@ import type { Generation, GenerationEvent, GenerationRequest, Usage } from './re
 import { requireTestModel } from './testing/model-path.ts';
 
 const words =
-  'river stone lantern copper seven window garden engine paper signal winter table orange cloud bridge music'.split(' ');
+  'river stone lantern copper seven window garden engine paper signal winter table orange cloud bridge music'.split(
+    ' ',
+  );
 
 function wordsOf(seed: number, count: number): string {
   const random = seededPrng(seed);
   return Array.from({ length: count }, () => words[random.below(words.length)]).join(' ');
 }
 
-async function openEngine(t: TestContext, options: Partial<EngineOptions> = {}): Promise<Engine | undefined> {
+async function openEngine(
+  t: TestContext,
+  options: Partial<EngineOptions> = {},
+): Promise<Engine | undefined> {
   const modelPath = requireTestModel(t);
   if (modelPath === undefined) return undefined;
   const engine = await createEngine({ modelPath, contextTokensMax: 2048, ...options });
@@ -27,7 +32,11 @@ async function openEngine(t: TestContext, options: Partial<EngineOptions> = {}):
   return engine;
 }
 
-function requestOf(engine: Engine, text: string, fields: Partial<GenerationRequest> = {}): GenerationRequest {
+function requestOf(
+  engine: Engine,
+  text: string,
+  fields: Partial<GenerationRequest> = {},
+): GenerationRequest {
   return {
     id: text.slice(0, 20),
     prompt: engine.model.vocabulary.tokenize(text, { addSpecial: true, parseSpecial: true }),
@@ -60,18 +69,26 @@ async function collect(generation: Generation): Promise<Result> {
   let usage: Usage | undefined;
   for await (const event of generation) {
     events.push(event);
-    if (event.kind === 'text') texts[event.choiceIndex] = (texts[event.choiceIndex] ?? '') + event.text;
+    if (event.kind === 'text')
+      texts[event.choiceIndex] = (texts[event.choiceIndex] ?? '') + event.text;
     if (event.kind === 'finished') usage = event.usage;
   }
   return { texts, usage, events };
 }
 
-async function answer(engine: Engine, text: string, fields: Partial<GenerationRequest> = {}): Promise<Result> {
+async function answer(
+  engine: Engine,
+  text: string,
+  fields: Partial<GenerationRequest> = {},
+): Promise<Result> {
   return collect(submit(engine, requestOf(engine, text, fields)));
 }
 
 function metric(engine: Engine, name: string): number {
-  const line = engine.metrics.expose().split('\n').find((candidate) => candidate.startsWith(`${name}{`));
+  const line = engine.metrics
+    .expose()
+    .split('\n')
+    .find((candidate) => candidate.startsWith(`${name}{`));
   return Number(line?.split(' ').at(-1));
 }
 
@@ -135,7 +152,10 @@ test('a stop string ends the answer before it', async (t) => {
 test('log probabilities come with every token, best first', async (t) => {
   const engine = await openEngine(t);
   if (engine === undefined) return;
-  const { events } = await answer(engine, wordsOf(4, 20), { maxTokens: 5, logprobs: { topCount: 3 } });
+  const { events } = await answer(engine, wordsOf(4, 20), {
+    maxTokens: 5,
+    logprobs: { topCount: 3 },
+  });
   const tokens = events.flatMap((event) => (event.kind === 'text' ? event.tokens : []));
   assert.equal(tokens.length, 5);
   for (const token of tokens) {
@@ -209,7 +229,11 @@ test('one tenant is never served from the cells of another where tenants are iso
 test('embeddings are normalised and tell likeness from unlikeness', async (t) => {
   const engine = await openEngine(t);
   if (engine === undefined) return;
-  const inputs = ['a small cat sleeps', 'a little cat is sleeping', 'interest rates of central banks'].map((text) =>
+  const inputs = [
+    'a small cat sleeps',
+    'a little cat is sleeping',
+    'interest rates of central banks',
+  ].map((text) =>
     engine.model.vocabulary.tokenize(text, { addSpecial: false, parseSpecial: false }),
   );
   const [one, like, unlike] = await engine.embed(inputs);

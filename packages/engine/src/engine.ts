@@ -133,9 +133,17 @@ class RunningEngine implements Engine {
     this.model = describeModel(model, options, parts.contextTokensMax);
     const ledger = createLedger(model, options, parts.plans);
     this.#scheduler = createScheduler(options, ledger, parts.predictor);
-    this.#metrics = createEngineMetrics({ modelId: this.model.id, scheduler: this.#scheduler, ledger });
+    this.#metrics = createEngineMetrics({
+      modelId: this.model.id,
+      scheduler: this.#scheduler,
+      ledger,
+    });
     this.#pools = new ContextPools(parts.contexts);
-    this.#embedder = new Embedder({ model, threads: options.threads, onWork: () => this.#loop.wake() });
+    this.#embedder = new Embedder({
+      model,
+      threads: options.threads,
+      onWork: () => this.#loop.wake(),
+    });
     this.#loop = new EngineLoop({
       scheduler: this.#scheduler,
       ledger,
@@ -180,7 +188,10 @@ class RunningEngine implements Engine {
     }
   }
 
-  async embed(inputs: readonly Int32Array[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
+  async embed(
+    inputs: readonly Int32Array[],
+    signal?: AbortSignal,
+  ): Promise<readonly Float32Array[]> {
     if (!this.isReady) {
       throw new EngineError('embed: the engine is shutting down', { code: 'ENGINE_FAILED' });
     }
@@ -239,7 +250,13 @@ class RunningEngine implements Engine {
       for (const answer of answers) answer[Symbol.dispose]();
       throw error;
     }
-    const live: LiveRequest = new LiveRequest({ request, answers, stream, metrics: this.#metrics, arrivedAtMs });
+    const live: LiveRequest = new LiveRequest({
+      request,
+      answers,
+      stream,
+      metrics: this.#metrics,
+      arrivedAtMs,
+    });
     return live;
   }
 
@@ -258,7 +275,10 @@ class RunningEngine implements Engine {
       priority: request.priority,
       tenant: request.tenant,
       arrivedAtMs,
-      deadlineAtMs: request.deadlineMs === undefined ? Number.POSITIVE_INFINITY : arrivedAtMs + request.deadlineMs,
+      deadlineAtMs:
+        request.deadlineMs === undefined
+          ? Number.POSITIVE_INFINITY
+          : arrivedAtMs + request.deadlineMs,
     });
     return new Answer({
       sequence,

@@ -57,55 +57,66 @@ export type BoundedOption =
 const mebibyte = 2 ** 20;
 
 /** The bounds of every numeric option, inclusive. */
-export const engineBounds: Readonly<Record<BoundedOption, readonly [least: number, most: number]>> = {
-  sequencesMax: [1, 256],
-  contextTokensMax: [16, 2 ** 24],
-  tokenMsMax: [1, 60_000],
-  queueLengthMax: [1, 100_000],
-  batchTokensMax: [32, 65_536],
-  microBatchTokensMax: [16, 8192],
-  kvBytesMax: [mebibyte, 2 ** 50],
-  hostCacheBytesMax: [0, 2 ** 50],
-  threads: [1, 512],
-  staticBatchSize: [1, 64],
-  agingMs: [1, 3_600_000],
-};
+export const engineBounds: Readonly<Record<BoundedOption, readonly [least: number, most: number]>> =
+  {
+    sequencesMax: [1, 256],
+    contextTokensMax: [16, 2 ** 24],
+    tokenMsMax: [1, 60_000],
+    queueLengthMax: [1, 100_000],
+    batchTokensMax: [32, 65_536],
+    microBatchTokensMax: [16, 8192],
+    kvBytesMax: [mebibyte, 2 ** 50],
+    hostCacheBytesMax: [0, 2 ** 50],
+    threads: [1, 512],
+    staticBatchSize: [1, 64],
+    agingMs: [1, 3_600_000],
+  };
 
 /** Fills in defaults and checks every bound; throws `ENGINE_OPTION_INVALID` naming all that is wrong. */
 export function resolveEngineOptions(options: EngineOptions): ResolvedEngineOptions {
-  const mode = options.mode ?? 'adaptive';
-  const isStatic = mode === 'static' || mode === 'static-ragged';
-  const memoryBytes = process.availableMemory();
-  const resolved: ResolvedEngineOptions = {
-    modelPath: options.modelPath,
-    modelId: options.modelId ?? modelIdOf(options.modelPath),
-    mode,
-    layout: options.layout ?? 'streams',
-    sequencesMax: options.sequencesMax ?? 64,
-    contextTokensMax: options.contextTokensMax ?? engineBounds.contextTokensMax[1],
-    tokenMsMax: options.tokenMsMax ?? 250,
-    queueLengthMax: options.queueLengthMax ?? 1024,
-    batchTokensMax: options.batchTokensMax ?? 8192,
-    microBatchTokensMax: options.microBatchTokensMax ?? 512,
-    kvBytesMax: options.kvBytesMax ?? Math.max(mebibyte, Math.floor(memoryBytes * 0.5)),
-    hostCacheBytesMax:
-      options.hostCacheBytesMax ?? Math.min(512 * mebibyte, Math.floor(memoryBytes * 0.1)),
-    isolatesTenants: options.isolatesTenants ?? false,
-    reusesPrefixes: isStatic ? false : (options.reusesPrefixes ?? true),
-    threads: options.threads ?? availableParallelism(),
-    staticBatchSize: options.staticBatchSize ?? 8,
-    agingMs: options.agingMs ?? 5000,
-    accelerator: options.accelerator ?? 'auto',
-    clock: options.clock ?? systemClock,
-  };
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as Pick<ResolvedEngineOptions, 'modelPath'>;
+  const asked: ResolvedEngineOptions = { ...defaultsFor(options.modelPath), ...given };
+  const isStatic = asked.mode === 'static' || asked.mode === 'static-ragged';
+  const resolved = isStatic ? { ...asked, reusesPrefixes: false } : asked;
   const problems = problemsOf(resolved);
   if (isStatic && resolved.layout !== 'streams') {
-    problems.push(`layout is "${resolved.layout}", but mode "${mode}" allows only "streams"`);
+    problems.push(
+      `layout is "${resolved.layout}", but mode "${resolved.mode}" allows only "streams"`,
+    );
   }
   if (problems.length > 0) {
-    throw new EngineError(`engine options: ${problems.join('; ')}`, { code: 'ENGINE_OPTION_INVALID' });
+    throw new EngineError(`engine options: ${problems.join('; ')}`, {
+      code: 'ENGINE_OPTION_INVALID',
+    });
   }
   return Object.freeze(resolved);
+}
+
+function defaultsFor(modelPath: string): ResolvedEngineOptions {
+  const memoryBytes = process.availableMemory();
+  return {
+    modelPath,
+    modelId: modelIdOf(modelPath),
+    mode: 'adaptive',
+    layout: 'streams',
+    sequencesMax: 64,
+    contextTokensMax: engineBounds.contextTokensMax[1],
+    tokenMsMax: 250,
+    queueLengthMax: 1024,
+    batchTokensMax: 8192,
+    microBatchTokensMax: 512,
+    kvBytesMax: Math.max(mebibyte, Math.floor(memoryBytes * 0.5)),
+    hostCacheBytesMax: Math.min(512 * mebibyte, Math.floor(memoryBytes * 0.1)),
+    isolatesTenants: false,
+    reusesPrefixes: true,
+    threads: availableParallelism(),
+    staticBatchSize: 8,
+    agingMs: 5000,
+    accelerator: 'auto',
+    clock: systemClock,
+  };
 }
 
 function problemsOf(resolved: ResolvedEngineOptions): string[] {

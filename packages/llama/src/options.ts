@@ -6,7 +6,14 @@ export const kvTypes = { f16: 1, q8_0: 8, f32: 0 } as const;
 export type KvType = keyof typeof kvTypes;
 
 /** Re-encodings that `quantize` can make; the value is libllama's id (llama.h, enum llama_ftype). */
-export const quantizationTypes = { F16: 1, Q4_0: 2, Q4_1: 3, Q8_0: 7, Q4_K_M: 15, Q6_K: 18 } as const;
+export const quantizationTypes = {
+  F16: 1,
+  Q4_0: 2,
+  Q4_1: 3,
+  Q8_0: 7,
+  Q4_K_M: 15,
+  Q6_K: 18,
+} as const;
 export type QuantizationType = keyof typeof quantizationTypes;
 
 /** How pooled embeddings are made; the value is libllama's id (llama.h, enum llama_pooling_type). */

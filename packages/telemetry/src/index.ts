@@ -7,3 +7,4 @@ export {
   Registry,
 } from './metrics/registry.ts';
 export { Counter, Gauge, Histogram } from './metrics/series.ts';
+export type { RegistryOptions } from './options.ts';

@@ -22,7 +22,10 @@ export class HostTier {
   }
 
   /** Sets room aside for `length` tokens; the prefixes that make way are returned. Undefined when it can never fit. */
-  admit(prefix: Prefix, length: number): { readonly into: HostState; readonly evicted: readonly Prefix[] } | undefined {
+  admit(
+    prefix: Prefix,
+    length: number,
+  ): { readonly into: HostState; readonly evicted: readonly Prefix[] } | undefined {
     const bytesReserved = length * this.#bytesPerToken;
     if (bytesReserved > this.#bytesMax) return undefined;
     const evicted: Prefix[] = [];

@@ -2,6 +2,7 @@ import { assert, assertDefined } from '@millrace/stdx';
 import type { Sequence } from '../sequence/sequence.ts';
 import { HostTier } from './host-tier.ts';
 import type { HostState, KvOperation, Prefix, Slot } from './prefix.ts';
+import { cheapestSource, noSource, type PrefixSource } from './prefix-source.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { type PoolShape, SlotPool } from './slot-pool.ts';
 
@@ -17,12 +18,6 @@ export interface KvLedgerOptions {
   readonly keepTokensMin: number;
   readonly hostBytesMax: number;
   readonly kvBytesPerToken: number;
-}
-
-/** A prefix that a new sequence could start from. */
-export interface PrefixSource {
-  readonly prefix: Prefix | undefined;
-  readonly length: number;
 }
 
 const nothingSpared: ReadonlySet<Prefix> = new Set<Prefix>();
@@ -43,7 +38,10 @@ export class KvLedger {
     this.#options = options;
     this.pools = options.pools.map((shape, index) => new SlotPool(index, shape));
     this.#index = new PrefixIndex(options.isolatesTenants);
-    this.#host = new HostTier({ bytesMax: options.hostBytesMax, bytesPerToken: options.kvBytesPerToken });
+    this.#host = new HostTier({
+      bytesMax: options.hostBytesMax,
+      bytesPerToken: options.kvBytesPerToken,
+    });
   }
 
   get hostBytesUsed(): number {
@@ -67,13 +65,17 @@ export class KvLedger {
 
   /** The longest prefix that `sequence` could take; its last token is always left to be computed. */
   findSource(sequence: Sequence, target: Slot | undefined): PrefixSource {
-    if (!this.#options.reusesPrefixes) return { prefix: undefined, length: 0 };
+    if (!this.#options.reusesPrefixes) return noSource;
     const wanted = sequence.tokens.subarray(0, sequence.length - 1);
     const match = this.#index.longestMatch(sequence.tenant, wanted);
     const inPlace = target?.prefix;
-    if (inPlace !== undefined && match.holders.has(inPlace)) return { prefix: inPlace, length: match.length };
-    if (match.length < this.#options.reuseTokensMin) return { prefix: undefined, length: 0 };
-    return { prefix: cheapestSource(match.holders, target?.pool), length: match.length };
+    if (inPlace !== undefined && match.holders.has(inPlace))
+      return { prefix: inPlace, length: match.length };
+    if (match.length < this.#options.reuseTokensMin) return noSource;
+    const slotTokensMax =
+      target === undefined ? undefined : this.#pool(target.pool).shape.slotTokensMax;
+    const prefix = cheapestSource(match.holders, { pool: target?.pool, slotTokensMax });
+    return prefix === undefined ? noSource : { prefix, length: match.length };
   }
 
   /** Puts a waiting sequence into the next slot of a pool. The caller has seen that there is one. */
@@ -99,13 +101,17 @@ export class KvLedger {
     } else {
       const host = source?.host;
       this.#vacate(slot, source, operations);
-      if (source !== undefined) this.#fill({ source, host, placed, operations });
+      if (source !== undefined && this.#makeRoomFor(source, pool, operations)) {
+        this.#fill({ source, host, placed, operations });
+      } else {
+        placed.length = 0;
+      }
     }
-    operations.push({ kind: 'cut', pool: poolIndex, slot: slot.index, length });
+    operations.push({ kind: 'cut', pool: poolIndex, slot: slot.index, length: placed.length });
 
     slot.prefix = placed;
     this.#prefixOf.set(sequence, placed);
-    sequence.computed = length;
+    sequence.computed = placed.length;
     sequence.phase = 'running';
     this.#index.publish(placed);
     return operations;
@@ -168,12 +174,19 @@ export class KvLedger {
   carry(sequence: Sequence, poolIndex: number): readonly KvOperation[] {
     const prefix = this.#prefixOfRunning(sequence);
     const from = this.slotOf(sequence);
-    const to = assertDefined(this.#pool(poolIndex).nextSlot(), 'a sequence is carried where there is a slot');
+    const to = assertDefined(
+      this.#pool(poolIndex).nextSlot(),
+      'a sequence is carried where there is a slot',
+    );
     assert(from.pool !== to.pool, 'a sequence is carried between pools');
     const operations: KvOperation[] = [];
     this.#vacate(to, undefined, operations);
     operations.push(
-      { kind: 'carry', from: { pool: from.pool, slot: from.index }, to: { pool: to.pool, slot: to.index } },
+      {
+        kind: 'carry',
+        from: { pool: from.pool, slot: from.index },
+        to: { pool: to.pool, slot: to.index },
+      },
       { kind: 'cut', pool: from.pool, slot: from.index, length: 0 },
     );
     from.prefix = undefined;
@@ -190,7 +203,8 @@ export class KvLedger {
     for (;;) {
       const gap = pool.nextSlot();
       const highest = pool.highestRunning();
-      if (gap === undefined || highest === undefined || highest.index < gap.index) return operations;
+      if (gap === undefined || highest === undefined || highest.index < gap.index)
+        return operations;
       this.#vacate(gap, undefined, operations);
       this.#move(highest, gap, operations);
     }
@@ -223,6 +237,18 @@ export class KvLedger {
     source.slot = refuge;
   }
 
+  /** A unified pool must have cells for all that comes from outside; what is within is shared and needs none. */
+  #makeRoomFor(source: Prefix, pool: SlotPool, operations: KvOperation[]): boolean {
+    const cells = pool.sharedCells;
+    if (cells === undefined || source.slot?.pool === pool.index) return true;
+    while (cells.freeCount < source.length) {
+      const victim = pool.coldestIdle(nothingSpared);
+      if (victim === undefined) return false;
+      this.#evict(victim, operations);
+    }
+    return true;
+  }
+
   /** Brings the source's cells into the slot of the new sequence. */
   #fill(step: {
     readonly source: Prefix;
@@ -237,13 +263,20 @@ export class KvLedger {
     if (source.slot === undefined) {
       const from = assertDefined(step.host, 'a prefix without a slot is in host memory');
       operations.push({ kind: 'restore', ...to, from });
+      pool.sharedCells?.extendTo(placed, placed.length);
     } else if (source.slot.pool !== slot.pool) {
       const from = { pool: source.slot.pool, slot: source.slot.index };
       operations.push({ kind: 'carry', from, to });
     } else if (pool.sharedCells !== undefined) {
       const { length } = placed;
       pool.sharedCells.share(source, placed, length);
-      operations.push({ kind: 'share', pool: slot.pool, from: source.slot.index, to: slot.index, length });
+      operations.push({
+        kind: 'share',
+        pool: slot.pool,
+        from: source.slot.index,
+        to: slot.index,
+        length,
+      });
     } else {
       operations.push({ kind: 'copy', pool: slot.pool, from: source.slot.index, to: slot.index });
     }
@@ -301,7 +334,9 @@ export class KvLedger {
   #evict(prefix: Prefix, operations: KvOperation[]): void {
     const slot = assertDefined(prefix.slot, 'a prefix is evicted from a slot');
     const cells = this.#pool(slot.pool).sharedCells;
-    const admitted = this.#isWorthSaving(prefix) ? this.#host.admit(prefix, prefix.length) : undefined;
+    const admitted = this.#isWorthSaving(prefix)
+      ? this.#host.admit(prefix, prefix.length)
+      : undefined;
     if (admitted === undefined) {
       this.#forget(prefix);
     } else {
@@ -338,18 +373,4 @@ export class KvLedger {
   #pool(index: number): SlotPool {
     return assertDefined(this.pools[index], 'a pool has a valid index');
   }
-}
-
-/** Sharing within the pool is cheapest, then another pool, then host memory. */
-function cheapestSource(holders: ReadonlySet<Prefix>, pool: number | undefined): Prefix | undefined {
-  let best: Prefix | undefined;
-  let bestCost = Number.POSITIVE_INFINITY;
-  for (const holder of holders) {
-    const cost = holder.slot === undefined ? 2 : holder.slot.pool === pool ? 0 : 1;
-    if (cost < bestCost) {
-      best = holder;
-      bestCost = cost;
-    }
-  }
-  return best;
 }

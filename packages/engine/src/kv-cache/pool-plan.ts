@@ -46,7 +46,9 @@ export function planPools(options: PoolPlanOptions): readonly PoolPlan[] {
       { code: 'ENGINE_MEMORY_TOO_SMALL' },
     );
   }
-  return options.layout === 'unified' ? [planUnified(options, cellsMax)] : planStreams(options, cellsMax);
+  return options.layout === 'unified'
+    ? [planUnified(options, cellsMax)]
+    : planStreams(options, cellsMax);
 }
 
 function planUnified(options: PoolPlanOptions, cellsMax: number): PoolPlan {
@@ -73,7 +75,8 @@ function planStreams(options: PoolPlanOptions, cellsMax: number): readonly PoolP
     const most = Math.min(options.sequencesMax, affordable);
     cellsLeft -= most * tokens;
     const isFirst = index === classes.length - 1;
-    if (most > 0) plans.unshift(streamPlan(tokens, most, isFirst ? Math.min(slotsAtStart, most) : 0));
+    if (most > 0)
+      plans.unshift(streamPlan(tokens, most, isFirst ? Math.min(slotsAtStart, most) : 0));
   }
   return plans;
 }
@@ -90,7 +93,8 @@ function classLengths(options: PoolPlanOptions): readonly number[] {
 
 function streamPlan(slotTokensMax: number, most: number, slotCount: number): PoolPlan {
   const growth: number[] = [];
-  for (let count = Math.max(slotCount * 2, slotsLeast); count < most; count *= 2) growth.push(count);
+  for (let count = Math.max(slotCount * 2, slotsLeast); count < most; count *= 2)
+    growth.push(count);
   if (most > slotCount) growth.push(most);
   return {
     initial: { layout: 'streams', slotCount, slotTokensMax, cellCount: slotCount * slotTokensMax },

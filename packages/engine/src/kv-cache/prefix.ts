@@ -39,13 +39,29 @@ export type KvOperation =
   /** Streams: all of a slot's cells are copied over those of another slot of the pool. */
   | { readonly kind: 'copy'; readonly pool: number; readonly from: number; readonly to: number }
   /** Unified: the first `length` cells of a slot belong to another one too. */
-  | { readonly kind: 'share'; readonly pool: number; readonly from: number; readonly to: number; readonly length: number }
+  | {
+      readonly kind: 'share';
+      readonly pool: number;
+      readonly from: number;
+      readonly to: number;
+      readonly length: number;
+    }
   /** A slot keeps only its first `length` tokens. */
   | { readonly kind: 'cut'; readonly pool: number; readonly slot: number; readonly length: number }
   /** A slot's cells are copied to a slot of another pool. */
   | { readonly kind: 'carry'; readonly from: SlotAddress; readonly to: SlotAddress }
-  | { readonly kind: 'save'; readonly pool: number; readonly slot: number; readonly into: HostState }
-  | { readonly kind: 'restore'; readonly pool: number; readonly slot: number; readonly from: HostState };
+  | {
+      readonly kind: 'save';
+      readonly pool: number;
+      readonly slot: number;
+      readonly into: HostState;
+    }
+  | {
+      readonly kind: 'restore';
+      readonly pool: number;
+      readonly slot: number;
+      readonly from: HostState;
+    };
 
 /** A slot named by numbers. */
 export interface SlotAddress {

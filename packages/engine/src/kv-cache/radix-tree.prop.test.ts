@@ -3,7 +3,9 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { RadixTree } from './radix-tree.ts';
 
-const tokens = fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 12 }).map((list) => Int32Array.from(list));
+const tokens = fc
+  .array(fc.integer({ min: 0, max: 2 }), { maxLength: 12 })
+  .map((list) => Int32Array.from(list));
 const operation = fc.oneof(
   fc.record({ kind: fc.constant('hold' as const), holder: fc.nat(5), tokens }),
   fc.record({ kind: fc.constant('extend' as const), holder: fc.nat(5), tokens }),
@@ -11,7 +13,10 @@ const operation = fc.oneof(
   fc.record({ kind: fc.constant('remove' as const), holder: fc.nat(5) }),
 );
 
-function naiveMatch(held: ReadonlyMap<number, Int32Array>, wanted: Int32Array): { length: number; holders: number[] } {
+function naiveMatch(
+  held: ReadonlyMap<number, Int32Array>,
+  wanted: Int32Array,
+): { length: number; holders: number[] } {
   let length = 0;
   const lengths = new Map<number, number>();
   for (const [holder, list] of held) {

@@ -37,7 +37,11 @@ export class RadixTree<Holder> {
     while (offset < kept.length) {
       const child = node.children.get(kept[offset] as number);
       if (child === undefined) {
-        const leaf = { edge: kept.subarray(offset), holders: new Set([holder]), children: new Map() };
+        const leaf = {
+          edge: kept.subarray(offset),
+          holders: new Set([holder]),
+          children: new Map(),
+        };
         node.children.set(kept[offset] as number, leaf);
         return;
       }

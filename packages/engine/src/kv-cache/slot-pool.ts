@@ -94,7 +94,9 @@ export class SlotPool {
   /** The least recently used prefix that no sequence runs on, but for those spared. */
   coldestIdle(spared: ReadonlySet<Prefix>): Prefix | undefined {
     const idle = this.slots.flatMap((slot) =>
-      slot.prefix !== undefined && slot.prefix.owner === undefined && !spared.has(slot.prefix) ? [slot.prefix] : [],
+      slot.prefix !== undefined && slot.prefix.owner === undefined && !spared.has(slot.prefix)
+        ? [slot.prefix]
+        : [],
     );
     return coldestOf(idle);
   }

@@ -70,7 +70,10 @@ export class Answer implements Disposable {
     const { logprobs, vocabulary } = this.#options;
     if (logprobs === undefined) return [];
     const row = logprobsOf(output.context.logits(output.batchIndex), token, logprobs.topCount);
-    const top = row.top.map((ranked) => ({ ...ranked, bytes: vocabulary.pieceBytes(ranked.token) }));
+    const top = row.top.map((ranked) => ({
+      ...ranked,
+      bytes: vocabulary.pieceBytes(ranked.token),
+    }));
     return [{ token, bytes, logprob: row.chosen, top }];
   }
 

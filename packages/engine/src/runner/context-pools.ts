@@ -80,7 +80,11 @@ export class ContextPools implements Disposable {
         break;
       }
       case 'share':
-        this.#pool(operation.pool).context.shareCells(operation.from, operation.to, operation.length);
+        this.#pool(operation.pool).context.shareCells(
+          operation.from,
+          operation.to,
+          operation.length,
+        );
         break;
       case 'cut':
         this.#pool(operation.pool).context.removeCells(operation.slot, operation.length);

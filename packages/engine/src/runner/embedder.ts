@@ -44,7 +44,10 @@ export class Embedder implements Disposable {
   }
 
   /** Mean-pooled, L2-normalised embeddings, one an input. Throws `ENGINE_INPUT_TOO_LONG`. */
-  async embed(inputs: readonly Int32Array[], signal?: AbortSignal): Promise<readonly Float32Array[]> {
+  async embed(
+    inputs: readonly Int32Array[],
+    signal?: AbortSignal,
+  ): Promise<readonly Float32Array[]> {
     const tooLong = inputs.findIndex((input) => input.length > this.inputTokensMax);
     if (tooLong >= 0) {
       throw new EngineError(

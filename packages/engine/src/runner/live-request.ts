@@ -77,7 +77,11 @@ export class LiveRequest {
     const completionTokens = answers.reduce((sum, answer) => sum + answer.tokenCount, 0);
     stream.push({
       kind: 'finished',
-      usage: { promptTokens: this.#promptTokens, completionTokens, cachedTokens: this.#cachedTokens },
+      usage: {
+        promptTokens: this.#promptTokens,
+        completionTokens,
+        cachedTokens: this.#cachedTokens,
+      },
     });
     metrics.request.observe((nowMs - arrivedAtMs) / 1000);
     metrics.generationTokens.inc(completionTokens);
@@ -104,7 +108,11 @@ export class LiveRequest {
     if (!this.#isStarted) {
       this.#isStarted = true;
       metrics.ttft.observe((nowMs - arrivedAtMs) / 1000);
-      stream.push({ kind: 'started', promptTokens: this.#promptTokens, cachedTokens: this.#cachedTokens });
+      stream.push({
+        kind: 'started',
+        promptTokens: this.#promptTokens,
+        cachedTokens: this.#cachedTokens,
+      });
     }
     const lastAtMs = this.#lastTokenAtMs.get(sequence);
     if (lastAtMs !== undefined) metrics.gap.observe((nowMs - lastAtMs) / 1000);

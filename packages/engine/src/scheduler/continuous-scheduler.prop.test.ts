@@ -43,7 +43,12 @@ const world: fc.Arbitrary<World> = fc.record({
 function buildScheduler(ledger: KvLedger, mode: World['mode']): Scheduler {
   const common = { ledger, batchTokensMax: 64, microBatchTokensMax: 16, agingMs: 1000 };
   if (mode === 'static' || mode === 'static-ragged') {
-    return new StaticScheduler({ ...common, batchSize: 2, isPadded: mode === 'static', fillMsMax: 30 });
+    return new StaticScheduler({
+      ...common,
+      batchSize: 2,
+      isPadded: mode === 'static',
+      fillMsMax: 30,
+    });
   }
   return new ContinuousScheduler({
     ...common,
@@ -119,7 +124,9 @@ function run(options: World): void {
     physical.compute(plan);
     for (const sequence of plan.expired) end(sequence, 'expired');
     for (const sequence of plan.outgrown) end(sequence, 'outgrown');
-    const tokens = plan.batches.flatMap((batch) => batch.entries).reduce((sum, entry) => sum + entry.tokenCount, 0);
+    const tokens = plan.batches
+      .flatMap((batch) => batch.entries)
+      .reduce((sum, entry) => sum + entry.tokenCount, 0);
     assert.ok(tokens <= 64 + 6, 'a batch keeps its bound');
     const elapsedMs = 5 + tokens * (1 + random.next());
     nowMs += elapsedMs;
@@ -138,8 +145,9 @@ function run(options: World): void {
   for (const pool of ledger.pools) {
     assert.equal(pool.runningCount, 0, 'no slot is left to a sequence that has ended');
     for (const slot of pool.slots) {
-      const held = physical.slot(pool.index, slot.index);
-      const known = slot.prefix === undefined ? [] : [...slot.prefix.tokens.subarray(0, slot.prefix.length)];
+      const held = physical.tokens(pool.index, slot.index);
+      const known =
+        slot.prefix === undefined ? [] : [...slot.prefix.tokens.subarray(0, slot.prefix.length)];
       assert.deepEqual(held, known, 'the ledger knows what every slot holds');
     }
     if (!options.reuses) assert.equal(pool.cellsUsed, 0, 'no cell is leaked');

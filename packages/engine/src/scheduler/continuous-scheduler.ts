@@ -112,7 +112,8 @@ export class ContinuousScheduler implements Scheduler {
     const budget = this.#budget(draft);
     this.#grantPrefills(draft, budget);
     this.#admit(draft, budget);
-    for (const pool of this.#ledger.pools) draft.operations.push(...this.#ledger.compact(pool.index));
+    for (const pool of this.#ledger.pools)
+      draft.operations.push(...this.#ledger.compact(pool.index));
     return this.#finishPlan(draft);
   }
 
@@ -188,7 +189,11 @@ export class ContinuousScheduler implements Scheduler {
     let least = this.#options.chunkTokensMin;
     for (const sequence of [...this.#running]) {
       if (sequence.phase !== 'running' || draft.grants.has(sequence)) continue;
-      const tokens = budget.grant({ wanted: sequence.remaining, least, position: sequence.computed });
+      const tokens = budget.grant({
+        wanted: sequence.remaining,
+        least,
+        position: sequence.computed,
+      });
       if (tokens > 0) this.#grant(sequence, tokens, draft);
       least = 1;
     }
@@ -287,7 +292,10 @@ export class ContinuousScheduler implements Scheduler {
 
   /** Preempts the youngest until there are cells; the sequence itself when it is the youngest. */
   #reclaimFor(sequence: Sequence, tokens: number, draft: Draft): void {
-    const victim = assertDefined(this.#youngest(() => true), 'somebody runs');
+    const victim = assertDefined(
+      this.#youngest(() => true),
+      'somebody runs',
+    );
     if (victim === sequence) {
       if (this.#running.length === 1) this.#giveUp(sequence, draft);
       else this.#preempt(sequence, draft);

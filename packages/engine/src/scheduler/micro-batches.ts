@@ -55,7 +55,10 @@ function cutEqually(entries: readonly BatchEntry[], options: CutOptions): readon
   }));
   while (rests.length > 0) {
     const run = firstRun(rests, options.microBatchTokensMax);
-    const shortest = run.reduce((least, rest) => Math.min(least, rest.left), Number.POSITIVE_INFINITY);
+    const shortest = run.reduce(
+      (least, rest) => Math.min(least, rest.left),
+      Number.POSITIVE_INFINITY,
+    );
     const fitting = Math.max(1, Math.floor(options.microBatchTokensMax / run.length));
     const each = Math.min(shortest, fitting);
     let outputs = 0;

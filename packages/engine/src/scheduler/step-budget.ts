@@ -3,7 +3,11 @@ import type { StepTimePredictor } from './step-time-predictor.ts';
 /** How many prefill tokens a step may still take on. */
 export interface StepBudget {
   /** Tokens granted of `wanted`, for a sequence that stands at `position`; at least `least` while the batch has room. */
-  grant(request: { readonly wanted: number; readonly least: number; readonly position: number }): number;
+  grant(request: {
+    readonly wanted: number;
+    readonly least: number;
+    readonly position: number;
+  }): number;
 }
 
 /** A budget in tokens alone. */
@@ -41,7 +45,11 @@ export class TimeBudget implements StepBudget {
     this.#roomLeft = options.roomTokens;
   }
 
-  grant(request: { readonly wanted: number; readonly least: number; readonly position: number }): number {
+  grant(request: {
+    readonly wanted: number;
+    readonly least: number;
+    readonly position: number;
+  }): number {
     const tokenMs = this.#predictor.tokenMs(request.position + request.wanted / 2);
     const fitting = Math.floor((this.#msLeft - this.#predictor.graphMs) / tokenMs);
     const wished = Math.max(Math.min(request.wanted, fitting), request.least);

@@ -97,7 +97,8 @@ export class StepTimePredictor {
 
   #rawPrediction(): number {
     let sum = 0;
-    for (let at = 0; at < featureCount; at++) sum += this.#weight(at) * (this.#features[at] as number);
+    for (let at = 0; at < featureCount; at++)
+      sum += this.#weight(at) * (this.#features[at] as number);
     return sum;
   }
 
@@ -129,7 +130,8 @@ export class StepTimePredictor {
 
   #trace(): number {
     let sum = 0;
-    for (let at = 0; at < featureCount; at++) sum += this.#covariance[at * (featureCount + 1)] as number;
+    for (let at = 0; at < featureCount; at++)
+      sum += this.#covariance[at * (featureCount + 1)] as number;
     return sum;
   }
 

@@ -42,7 +42,8 @@ export class WorkloadWindow {
     const elapsedMs = nowMs - this.#openedAtMs;
     if (elapsedMs < this.#windowMs) return undefined;
     const rate = (this.#arrivals * 1000) / elapsedMs;
-    this.#arrivalsPerSecond += (rate - this.#arrivalsPerSecond) * Math.min(1, (share * elapsedMs) / this.#windowMs);
+    this.#arrivalsPerSecond +=
+      (rate - this.#arrivalsPerSecond) * Math.min(1, (share * elapsedMs) / this.#windowMs);
     this.#arrivals = 0;
     this.#openedAtMs = nowMs;
     return this.view();

@@ -26,7 +26,7 @@ export function createThreadPool(
   const free = find('ggml_threadpool_free');
   if (create === null || free === null) return undefined;
   const address = koffi.call(create, functions.prototypes.threadPoolNew, {
-    cpumask: new Array<boolean>(threadsBound).fill(false),
+    cpumask: Array.from({ length: threadsBound }, () => false),
     n_threads: Math.min(threads, threadsBound),
     prio: 0,
     poll: 0,

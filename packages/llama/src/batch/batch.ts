@@ -60,6 +60,7 @@ export class Batch implements Disposable {
   }
 
   /** Adds a token and returns its index in the batch, by which its logits are found. */
+  // oxlint-disable-next-line max-params -- once a token: an options object would be garbage
   add(token: number, position: number, sequence: number, wantsLogits: boolean): number {
     const index = this.#count;
     assert(this.#isOpen && index < this.capacity, 'a batch is open and has room for the token');

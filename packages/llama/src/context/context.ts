@@ -10,7 +10,10 @@ import { cellsTotalOf } from './create-context.ts';
 import { portableSlackBytes, portableStateFor, toPortableState } from './sequence-state.ts';
 
 /** How a decode ended: `no-room` when no cells could be found for the batch. */
-export type DecodeOutcome = { readonly kind: 'decoded' } | { readonly kind: 'no-room' } | { readonly kind: 'aborted' };
+export type DecodeOutcome =
+  | { readonly kind: 'decoded' }
+  | { readonly kind: 'no-room' }
+  | { readonly kind: 'aborted' };
 
 /** An adapter and how strongly it applies. */
 export interface AppliedLora {
@@ -96,7 +99,11 @@ export class Context implements Disposable {
 
   /** Logits of a token that asked for them, one per vocabulary entry; a view, valid until the next decode. */
   logits(batchIndex: number): Float32Array {
-    const row = this.#functions.call<Pointer | null>('llama_get_logits_ith', this.#idle(), batchIndex);
+    const row = this.#functions.call<Pointer | null>(
+      'llama_get_logits_ith',
+      this.#idle(),
+      batchIndex,
+    );
     assert(row !== null && row !== 0n, `token ${batchIndex} of the batch asked for logits`);
     return floatsAt(row, this.#start.vocabularySize);
   }
@@ -104,7 +111,11 @@ export class Context implements Disposable {
   /** The pooled embedding of a sequence in the last batch; a copy of `embeddingSize` floats. */
   embeddingOfSequence(sequence: number): Float32Array {
     this.#checkSequence(sequence);
-    const row = this.#functions.call<Pointer | null>('llama_get_embeddings_seq', this.#idle(), sequence);
+    const row = this.#functions.call<Pointer | null>(
+      'llama_get_embeddings_seq',
+      this.#idle(),
+      sequence,
+    );
     assert(row !== null && row !== 0n, `sequence ${sequence} has a pooled embedding`);
     return floatsAt(row, this.#start.embeddingSize).slice();
   }
@@ -124,7 +135,10 @@ export class Context implements Disposable {
 
   /** Streams: makes `to` a copy of the whole of `from`. The data moves at the next decode. */
   copySequence(from: number, to: number): void {
-    assert(this.layout === 'streams', 'whole sequences are copied between streams; in a unified context share cells');
+    assert(
+      this.layout === 'streams',
+      'whole sequences are copied between streams; in a unified context share cells',
+    );
     assert(from !== to, 'a sequence is not copied onto itself');
     this.#checkSequence(from);
     this.#checkSequence(to);
@@ -134,7 +148,10 @@ export class Context implements Disposable {
 
   /** Unified: the first `length` cells of `from` belong to `to` too. */
   shareCells(from: number, to: number, length: number): void {
-    assert(this.layout === 'unified', 'cells are shared in a unified context; between streams copy the sequence');
+    assert(
+      this.layout === 'unified',
+      'cells are shared in a unified context; between streams copy the sequence',
+    );
     assert(from !== to && length >= 0, 'cells are shared with another sequence');
     this.#checkSequence(from);
     this.#checkSequence(to);
@@ -161,11 +178,17 @@ export class Context implements Disposable {
   saveSequence(sequence: number): Uint8Array {
     this.#checkSequence(sequence);
     const address = this.#idle();
-    const byteCount = Number(this.#functions.call('llama_state_seq_get_size', address, sequence));
+    const byteCount = this.#functions.call<number>('llama_state_seq_get_size', address, sequence);
     const slack = this.#start.isPortable ? portableSlackBytes : 0;
     const state = new Uint8Array(byteCount + slack);
-    const written = this.#functions.call<number>('llama_state_seq_get_data', address, state, byteCount, sequence);
-    assert(Number(written) === byteCount, 'a sequence state is written whole');
+    const written = this.#functions.call<number>(
+      'llama_state_seq_get_data',
+      address,
+      state,
+      byteCount,
+      sequence,
+    );
+    assert(written === byteCount, 'a sequence state is written whole');
     return this.#start.isPortable ? toPortableState(state) : state;
   }
 
@@ -175,8 +198,14 @@ export class Context implements Disposable {
     const address = this.#idle();
     const streams = this.layout === 'streams' ? this.sequencesMax : 1;
     const taken = this.#start.isPortable ? portableStateFor(state, streams) : state;
-    const read = this.#functions.call<number>('llama_state_seq_set_data', address, taken, taken.length, sequence);
-    return Number(read) > 0;
+    const read = this.#functions.call<number>(
+      'llama_state_seq_set_data',
+      address,
+      taken,
+      taken.length,
+      sequence,
+    );
+    return read > 0;
   }
 
   /** Applies these adapters, and no others, from the next decode on. */
@@ -236,8 +265,14 @@ export class Context implements Disposable {
       const sequence = batch.sequenceAt(index);
       const position = batch.positionAt(index);
       const expected = next.get(sequence) ?? this.#nextPosition(sequence);
-      assert(position === expected, `sequence ${sequence} continues at ${expected}, not at ${position}`);
-      assert(position < this.cellsPerSequence, `sequence ${sequence} has ${this.cellsPerSequence} cells`);
+      assert(
+        position === expected,
+        `sequence ${sequence} continues at ${expected}, not at ${position}`,
+      );
+      assert(
+        position < this.cellsPerSequence,
+        `sequence ${sequence} has ${this.cellsPerSequence} cells`,
+      );
       next.set(sequence, position + 1);
     }
   }

@@ -2,7 +2,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { checkAbi } from '../abi/check-abi.ts';
-import { bindFunctions, type LlamaFunctions, type Pointer, type StructValue } from '../abi/functions.ts';
+import {
+  bindFunctions,
+  type LlamaFunctions,
+  type Pointer,
+  type StructValue,
+} from '../abi/functions.ts';
 import { LlamaError } from '../errors.ts';
 import { Model } from '../model/model.ts';
 import {
@@ -89,7 +94,7 @@ function openFunctions(folder: string): LlamaFunctions {
 }
 
 function listDevices(functions: LlamaFunctions): readonly DeviceDescription[] {
-  const count = Number(functions.call<number>('ggml_backend_dev_count'));
+  const count = functions.call<number>('ggml_backend_dev_count');
   return Array.from({ length: count }, (_, index) => {
     const device = functions.call<Pointer>('ggml_backend_dev_get', index);
     return {
@@ -108,7 +113,11 @@ async function loadModel(
   if (options.gpuLayers !== undefined) params['n_gpu_layers'] = options.gpuLayers;
   params['vocab_only'] = options.vocabularyOnly ?? false;
   params['use_extra_bufts'] = options.repacksWeights ?? true;
-  const address = await functions.callAsync<Pointer | null>('llama_model_load_from_file', path, params);
+  const address = await functions.callAsync<Pointer | null>(
+    'llama_model_load_from_file',
+    path,
+    params,
+  );
   if (address === null || address === 0n) {
     throw new LlamaError(
       `load model ${path}: libllama refused it; it is missing, cut off, not a GGUF file, or of an unknown architecture`,
@@ -123,7 +132,12 @@ async function quantize(functions: LlamaFunctions, job: QuantizeJob): Promise<vo
   params['ftype'] = quantizationTypes[job.type];
   params['allow_requantize'] = true;
   params['nthread'] = job.threads ?? 0;
-  const status = await functions.callAsync<number>('llama_model_quantize', job.from, job.to, params);
+  const status = await functions.callAsync<number>(
+    'llama_model_quantize',
+    job.from,
+    job.to,
+    params,
+  );
   if (status !== 0) {
     throw new LlamaError(`re-encode ${job.from} as ${job.type} to ${job.to}: status ${status}`, {
       code: 'LLAMA_QUANTIZE_FAILED',

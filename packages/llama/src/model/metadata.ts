@@ -14,7 +14,10 @@ export function readText(write: (buffer: Uint8Array) => number): string {
 }
 
 /** All key-value pairs of the GGUF header that libllama can show as text. */
-export function readMetadata(functions: LlamaFunctions, model: Pointer): ReadonlyMap<string, string> {
+export function readMetadata(
+  functions: LlamaFunctions,
+  model: Pointer,
+): ReadonlyMap<string, string> {
   const count = functions.call<number>('llama_model_meta_count', model);
   const metadata = new Map<string, string>();
   for (let index = 0; index < count; index++) {
@@ -22,7 +25,13 @@ export function readMetadata(functions: LlamaFunctions, model: Pointer): Readonl
       functions.call<number>('llama_model_meta_key_by_index', model, index, buffer, buffer.length),
     );
     const value = readText((buffer) =>
-      functions.call<number>('llama_model_meta_val_str_by_index', model, index, buffer, buffer.length),
+      functions.call<number>(
+        'llama_model_meta_val_str_by_index',
+        model,
+        index,
+        buffer,
+        buffer.length,
+      ),
     );
     metadata.set(key, value);
   }

@@ -65,7 +65,8 @@ export class Model implements Disposable {
     this.sizeBytes = Number(functions.call('llama_model_size', address));
     const architecture = this.metadata.get('general.architecture') ?? '';
     const headSize = Number(
-      this.metadata.get(`${architecture}.attention.key_length`) ?? this.embeddingSize / this.headCount,
+      this.metadata.get(`${architecture}.attention.key_length`) ??
+        this.embeddingSize / this.headCount,
     );
     this.kvBytesPerToken = this.layerCount * 2 * this.headCountKv * headSize * kvElementBytes;
     this.isRecurrent =
@@ -74,7 +75,10 @@ export class Model implements Disposable {
     const windowTokens = functions.call<number>('llama_model_n_swa', address);
     this.hasPortableSequences = !this.isRecurrent && windowTokens === 0;
     this.hasEncoder = functions.call<boolean>('llama_model_has_encoder', address);
-    this.vocabulary = new Vocabulary(functions, functions.call<Pointer>('llama_model_get_vocab', address));
+    this.vocabulary = new Vocabulary(
+      functions,
+      functions.call<Pointer>('llama_model_get_vocab', address),
+    );
     this.#scratch = new CandidateScratch(this.vocabulary.tokenCount);
   }
 

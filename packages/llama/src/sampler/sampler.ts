@@ -17,6 +17,8 @@ export interface SamplerStart {
 /** Penalties look back on so many generated tokens when they are to look back on all. */
 const penaltyTokensDefault = 16_384;
 const oneKept = 1;
+/** libllama takes this value as a wish for a seed of its own (llama.h, LLAMA_DEFAULT_SEED). */
+const seedOfItsOwn = 0xffff_ffff;
 
 /**
  * Chooses tokens: logit bias, penalties, top-k, typical, top-p, min-p, temperature, then a draw; or the most probable
@@ -40,7 +42,12 @@ export class Sampler implements Disposable {
   sample(context: Context, batchIndex: number): number {
     assert(this.#isOpen, 'a sampler is not used after it was disposed');
     if (this.#grammar === undefined) {
-      return this.#functions.call<number>('llama_sampler_sample', this.#chain, context.address, batchIndex);
+      return this.#functions.call<number>(
+        'llama_sampler_sample',
+        this.#chain,
+        context.address,
+        batchIndex,
+      );
     }
     const token = this.#sampleWithGrammar(this.#grammar, context.logits(batchIndex));
     this.accept(token);
@@ -50,7 +57,8 @@ export class Sampler implements Disposable {
   /** Remembers a token as if it had been sampled. */
   accept(token: number): void {
     this.#functions.call('llama_sampler_accept', this.#chain, token);
-    if (this.#grammar !== undefined) this.#functions.call('llama_sampler_accept', this.#grammar, token);
+    if (this.#grammar !== undefined)
+      this.#functions.call('llama_sampler_accept', this.#grammar, token);
   }
 
   [Symbol.dispose](): void {
@@ -92,54 +100,70 @@ function createGrammar({ functions, vocabulary, options }: SamplerStart): Pointe
 }
 
 function createChain(start: SamplerStart): Pointer {
-  const { functions, options, vocabulary } = start;
+  const { functions, options } = start;
   const params = functions.call<StructValue>('llama_sampler_chain_default_params');
   const chain = functions.call<Pointer>('llama_sampler_chain_init', { ...params, no_perf: true });
-  const add = (sampler: Pointer): void => {
+  for (const sampler of [...createAdjusters(start), ...createChoosers(functions, options)]) {
     functions.call('llama_sampler_chain_add', chain, sampler);
-  };
-  if (options.logitBias !== undefined && options.logitBias.size > 0) add(createLogitBias(start, options.logitBias));
-  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = options;
+  }
+  return chain;
+}
+
+/** What changes logits whatever the temperature: bias and penalties. */
+function createAdjusters(start: SamplerStart): readonly Pointer[] {
+  const { functions, options, vocabulary } = start;
+  const { logitBias, repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = options;
+  const adjusters: Pointer[] = [];
+  if (logitBias !== undefined && logitBias.size > 0) {
+    adjusters.push(createLogitBias(start, logitBias));
+  }
   if (repeatPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0) {
-    const last = options.penaltyLastTokens ?? penaltyTokensDefault;
-    add(
-      functions.call(
+    adjusters.push(
+      functions.call<Pointer>(
         'llama_sampler_init_penalties',
         vocabulary.tokenCount,
-        last,
+        options.penaltyLastTokens ?? penaltyTokensDefault,
         repeatPenalty,
         frequencyPenalty,
         presencePenalty,
       ),
     );
   }
-  if (options.temperature === 0) {
-    add(functions.call('llama_sampler_init_greedy'));
-    return chain;
-  }
-  if (options.topK !== undefined) add(functions.call('llama_sampler_init_top_k', options.topK));
-  if (options.typicalP !== undefined) add(functions.call('llama_sampler_init_typical', options.typicalP, oneKept));
-  if (options.topP !== undefined) add(functions.call('llama_sampler_init_top_p', options.topP, oneKept));
-  if (options.minP !== undefined) add(functions.call('llama_sampler_init_min_p', options.minP, oneKept));
-  add(functions.call('llama_sampler_init_temp', options.temperature));
-  add(functions.call('llama_sampler_init_dist', (options.seed ?? randomSeed()) >>> 0));
-  return chain;
+  return adjusters;
 }
 
-function createLogitBias({ functions, vocabulary }: SamplerStart, bias: ReadonlyMap<number, number>): Pointer {
+/** What narrows the choice and makes it. */
+function createChoosers(functions: LlamaFunctions, options: SamplerOptions): readonly Pointer[] {
+  if (options.temperature === 0) return [functions.call<Pointer>('llama_sampler_init_greedy')];
+  const { topK, typicalP, topP, minP } = options;
+  const cuts: readonly (readonly [name: string, ...args: (number | undefined)[]])[] = [
+    ['llama_sampler_init_top_k', topK],
+    ['llama_sampler_init_typical', typicalP, oneKept],
+    ['llama_sampler_init_top_p', topP, oneKept],
+    ['llama_sampler_init_min_p', minP, oneKept],
+    ['llama_sampler_init_temp', options.temperature],
+    ['llama_sampler_init_dist', (options.seed ?? seedOfItsOwn) >>> 0],
+  ];
+  return cuts.flatMap(([name, ...args]) =>
+    args.includes(undefined) ? [] : [functions.call<Pointer>(name, ...args)],
+  );
+}
+
+function createLogitBias(
+  { functions, vocabulary }: SamplerStart,
+  bias: ReadonlyMap<number, number>,
+): Pointer {
   const words = new Int32Array(bias.size * 2);
   const floats = new Float32Array(words.buffer);
   let at = 0;
   for (const [token, value] of bias) {
-    assert(token >= 0 && token < vocabulary.tokenCount, `biased token ${token} is in the vocabulary`);
+    assert(
+      token >= 0 && token < vocabulary.tokenCount,
+      `biased token ${token} is in the vocabulary`,
+    );
     words[at] = token;
     floats[at + 1] = value;
     at += 2;
   }
   return functions.call('llama_sampler_init_logit_bias', vocabulary.tokenCount, bias.size, words);
-}
-
-/** libllama takes this value as a wish for a seed of its own (llama.h, LLAMA_DEFAULT_SEED). */
-function randomSeed(): number {
-  return 0xffff_ffff;
 }

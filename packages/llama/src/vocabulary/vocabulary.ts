@@ -47,7 +47,9 @@ export class Vocabulary {
 
   /** Every token for which `isEndOfGeneration` is true. */
   endOfGenerationTokens(): readonly number[] {
-    return Array.from(this.#ending, (flag, token) => (flag === 1 ? token : -1)).filter((token) => token >= 0);
+    return Array.from(this.#ending, (flag, token) => (flag === 1 ? token : -1)).filter(
+      (token) => token >= 0,
+    );
   }
 
   isControl(token: number): boolean {
@@ -94,8 +96,13 @@ export class Vocabulary {
   }
 
   /** The text of a list of tokens; bytes that are not UTF-8 become U+FFFD. */
-  detokenize(tokens: Int32Array | readonly number[], options: { readonly special?: boolean } = {}): string {
-    return decoder.decode(Buffer.concat(Array.from(tokens, (token) => this.pieceBytes(token, options))));
+  detokenize(
+    tokens: Int32Array | readonly number[],
+    options: { readonly special?: boolean } = {},
+  ): string {
+    return decoder.decode(
+      Buffer.concat(Array.from(tokens, (token) => this.pieceBytes(token, options))),
+    );
   }
 
   #readPiece(token: number, special: boolean): Uint8Array {
@@ -124,6 +131,9 @@ export class Vocabulary {
   }
 
   #check(token: number): void {
-    assert(Number.isInteger(token) && token >= 0 && token < this.tokenCount, `token ${token} is in the vocabulary`);
+    assert(
+      Number.isInteger(token) && token >= 0 && token < this.tokenCount,
+      `token ${token} is in the vocabulary`,
+    );
   }
 }

@@ -1,3 +1,5 @@
+import { assert } from '@millrace/stdx';
+
 /** Label values by label name. */
 export type Labels = Readonly<Record<string, string>>;
 
@@ -5,9 +7,16 @@ export type Labels = Readonly<Record<string, string>>;
 export interface LabelSetsOptions<Handle> {
   readonly labelNames: readonly string[];
   readonly labelSetsMax: number;
+  readonly labelValueCharactersMax: number;
   readonly create: () => Handle;
-  /** Called for every label set that finds no place. */
+  /** Called every time that a label set finds no place. */
   readonly onOverflow: () => void;
+}
+
+/** One series: its labels as they stand in the exposition, without braces, and its handle. */
+export interface Series<Handle> {
+  readonly text: string;
+  readonly handle: Handle;
 }
 
 const overflowValue = '__overflow__';
@@ -15,45 +24,59 @@ const overflowValue = '__overflow__';
 /** The series of one metric: one handle a label set, at most `labelSetsMax` of them, and one for all that came later. */
 export class LabelSets<Handle> {
   readonly #options: LabelSetsOptions<Handle>;
-  readonly #handles = new Map<string, { readonly text: string; readonly handle: Handle }>();
-  #overflow: { readonly text: string; readonly handle: Handle } | undefined;
+  readonly #series = new Map<string, Series<Handle>>();
+  #overflow: Series<Handle> | undefined;
 
   constructor(options: LabelSetsOptions<Handle>) {
     this.#options = options;
   }
 
-  /** The handle of a label set; missing labels are empty, unknown ones are left out. */
+  /** The handle of a label set, which names every label of the metric and no other. */
   get(labels: Labels): Handle {
-    const values = this.#options.labelNames.map((name) => labels[name] ?? '');
-    const key = values.join('\u0000');
-    const known = this.#handles.get(key);
+    const text = this.#text(labels);
+    const known = this.#series.get(text);
     if (known !== undefined) return known.handle;
-    if (this.#handles.size >= this.#options.labelSetsMax) return this.#overflowing();
+    if (this.#series.size >= this.#options.labelSetsMax) return this.#overflowing();
     const handle = this.#options.create();
-    this.#handles.set(key, { text: this.#text(values), handle });
+    this.#series.set(text, { text, handle });
     return handle;
   }
 
-  /** Every series with its labels as they stand in the exposition, without braces. */
-  *entries(): IterableIterator<{ readonly text: string; readonly handle: Handle }> {
-    yield* this.#handles.values();
+  /** Every series, in the order in which they came. */
+  *entries(): IterableIterator<Series<Handle>> {
+    yield* this.#series.values();
     if (this.#overflow !== undefined) yield this.#overflow;
   }
 
   #overflowing(): Handle {
     this.#options.onOverflow();
+    const { labelNames, create } = this.#options;
     this.#overflow ??= {
-      text: this.#text(this.#options.labelNames.map(() => overflowValue)),
-      handle: this.#options.create(),
+      text: labelNames.map((name) => `${name}="${overflowValue}"`).join(','),
+      handle: create(),
     };
     return this.#overflow.handle;
   }
 
-  #text(values: readonly string[]): string {
-    return this.#options.labelNames
-      .map((name, index) => `${name}="${escapeLabel(values[index] ?? '')}"`)
+  #text(labels: Labels): string {
+    const { labelNames, labelValueCharactersMax } = this.#options;
+    const given = Object.keys(labels);
+    assert(
+      given.length === labelNames.length,
+      `labels ${given.join(', ')} are not ${labelNames.join(', ')}`,
+    );
+    return labelNames
+      .map((name) => {
+        const value = labels[name];
+        assert(value !== undefined, `label ${name} is missing among ${given.join(', ')}`);
+        return `${name}="${escapeLabel(cut(value, labelValueCharactersMax))}"`;
+      })
       .join(',');
   }
+}
+
+function cut(value: string, lengthMax: number): string {
+  return value.length <= lengthMax ? value : value.slice(0, lengthMax).toWellFormed();
 }
 
 function escapeLabel(value: string): string {

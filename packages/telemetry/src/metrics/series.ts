@@ -53,6 +53,7 @@ export class Histogram {
   }
 
   observe(value: number): void {
+    assert(!Number.isNaN(value), 'a histogram counts numbers');
     let low = 0;
     let high = this.bounds.length;
     while (low < high) {
@@ -71,15 +72,17 @@ export class Histogram {
     return Array.from(this.#counts, (count) => (total += count));
   }
 
-  /** The value below which the share `q` lies, interpolated within its bucket; NaN when there are no values. */
+  /** The value below which the share `q` lies, interpolated within its bucket, at most the last bound; NaN when there are no values. */
   quantile(q: number): number {
+    assert(q >= 0 && q <= 1, `a quantile is a share from 0 to 1, not ${q}`);
     if (this.#count === 0) return Number.NaN;
     const rank = q * this.#count;
     let below = 0;
     for (let at = 0; at < this.bounds.length; at++) {
       const inBucket = this.#counts[at] as number;
       if (below + inBucket >= rank && inBucket > 0) {
-        const from = at === 0 ? 0 : (this.bounds[at - 1] as number);
+        const from =
+          at === 0 ? Math.min(0, this.bounds[0] as number) : (this.bounds[at - 1] as number);
         return from + (((this.bounds[at] as number) - from) * (rank - below)) / inBucket;
       }
       below += inBucket;
