@@ -4,7 +4,7 @@ import { seededPrng } from '@millrace/stdx';
 import { createEngine, type Engine } from './engine.ts';
 import type { EngineOptions } from './options.ts';
 import type { Generation, GenerationEvent, GenerationRequest, Usage } from './request.ts';
-import { requireTestModel } from './testing/model-path.ts';
+import { requireTestModel } from '@millrace/llama/testing';
 
 const words =
   'river stone lantern copper seven window garden engine paper signal winter table orange cloud bridge music'.split(

@@ -4,7 +4,7 @@ import { seededPrng } from '@millrace/stdx';
 import { createEngine, type Engine } from './engine.ts';
 import type { EngineOptions } from './options.ts';
 import type { GeneratedToken } from './request.ts';
-import { requireTestModel } from './testing/model-path.ts';
+import { requireTestModel } from '@millrace/llama/testing';
 
 /**
  * libllama's kernels round differently by the shape of a batch, so two nearly equal logits may change places. A

@@ -4,6 +4,8 @@ import type { TestContext } from 'node:test';
 export function requireTestModel(t: TestContext): string | undefined {
   const path = process.env['MILLRACE_TEST_MODEL'];
   if (path !== undefined && path !== '') return path;
-  t.skip('needs a model: set MILLRACE_TEST_MODEL to a GGUF file ("npm test" does where the default model is in the cache)');
+  t.skip(
+    'needs a model: set MILLRACE_TEST_MODEL to a GGUF file ("npm test" does where the default model is in the cache)',
+  );
   return undefined;
 }

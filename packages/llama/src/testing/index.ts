@@ -1,0 +1,1 @@
+export { requireTestModel } from './model-path.ts';
