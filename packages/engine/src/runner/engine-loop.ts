@@ -91,6 +91,7 @@ export class EngineLoop {
     const hadEmbeddings = await embedder.runOne();
     const plan = scheduler.plan(clock.nowMs());
     this.#endRefused(plan);
+    metrics.preempted.inc(scheduler.view.preemptionCount - metrics.preempted.value);
     this.#growFor(plan);
     await pools.apply(plan.operations);
     if (plan.batches.length === 0) {

@@ -29,6 +29,7 @@ export interface EngineMetrics {
   readonly aborted: Counter;
   readonly failed: Counter;
   readonly rejected: Counter;
+  readonly preempted: Counter;
   readonly ttft: Histogram;
   readonly gap: Histogram;
   readonly request: Histogram;
@@ -88,6 +89,7 @@ function registerCounters(registry: Registry, modelId: string): Counters {
       'Requests failed by a fault or deadline.',
     ),
     rejected: counter('millrace_engine_rejected_requests_total', 'Requests not accepted.'),
+    preempted: counter('vllm:num_preemptions_total', 'Sequences put back to wait.'),
     overheadSeconds: counter(
       'millrace_engine_overhead_seconds_total',
       'Step time outside libllama.',
@@ -146,11 +148,6 @@ function registerGauges(
     const { running, all } = cells();
     return all === 0 ? 0 : running / all;
   });
-  gauge(
-    'vllm:num_preemptions_total',
-    'Sequences put back to wait.',
-    () => scheduler.view.preemptionCount,
-  );
   gauge('millrace_engine_kv_cells', 'Cells of all contexts.', () => cells().all);
   gauge(
     'millrace_engine_kv_cells_used',

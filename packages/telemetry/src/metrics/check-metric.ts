@@ -13,10 +13,8 @@ const labelNamesMax = 16;
 /** Refuses a metric whose name, unit or labels Prometheus, or its users, would trip over. */
 export function checkMetric(type: MetricType, name: string, labelNames: readonly string[]): void {
   if (!nameForm.test(name)) throw invalidMetric(name, 'it is not a metric name');
-  if (scaledUnit.test(name)) throw invalidMetric(name, 'its unit is seconds, bytes or ratio');
-  if (name.endsWith('_total') !== (type === 'counter')) {
-    throw invalidMetric(name, 'a counter ends in _total, and nothing else does');
-  }
+  // A name with a colon is another system's, taken as it is there.
+  if (!name.includes(':')) checkOwnName(type, name);
   if (labelNames.length > labelNamesMax) {
     throw invalidMetric(name, `it has ${labelNames.length} labels; the bound is ${labelNamesMax}`);
   }
@@ -32,6 +30,13 @@ export function checkMetric(type: MetricType, name: string, labelNames: readonly
   }
   if (new Set(labelNames).size < labelNames.length)
     throw invalidMetric(name, 'a label name stands twice');
+}
+
+function checkOwnName(type: MetricType, name: string): void {
+  if (scaledUnit.test(name)) throw invalidMetric(name, 'its unit is seconds, bytes or ratio');
+  if (name.endsWith('_total') !== (type === 'counter')) {
+    throw invalidMetric(name, 'a counter ends in _total, and nothing else does');
+  }
 }
 
 /** Refuses bounds that are not finite and ascending. */

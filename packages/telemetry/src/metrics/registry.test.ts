@@ -136,6 +136,23 @@ test('forgets the series that a read gauge no longer has', () => {
   assert.deepEqual(linesOf(registry, 'loaded{'), ['loaded{model="b"} 1']);
 });
 
+test('reads a counter that is counted elsewhere', () => {
+  const registry = new Registry();
+  let count = 2;
+  registry.labelledCounter({
+    name: 'turns_total',
+    help: 'Turns.',
+    labelNames: ['model'],
+    read: () => [{ labels: { model: 'a' }, value: count }],
+  });
+  registry.expose();
+  count = 3;
+  assert.deepEqual(linesOf(registry, 'turns_total').slice(1), [
+    '# TYPE turns_total counter',
+    'turns_total{model="a"} 3',
+  ]);
+});
+
 test('leaves a gauge out that cannot be read, and counts it', () => {
   const registry = new Registry();
   registry.gauge({
@@ -169,6 +186,10 @@ test('refuses names that Prometheus or its users would trip over', () => {
   ];
   for (const attempt of attempts)
     assert.throws(attempt, { name: 'TelemetryError', code: 'TELEMETRY_METRIC_INVALID' });
+});
+
+test("takes another system's names as they are there", () => {
+  new Registry().histogram({ name: 'vllm:iteration_tokens_total', help: 'Tokens.', buckets: [1] });
 });
 
 test('refuses a name that is taken, also by the parts of a histogram', () => {

@@ -24,10 +24,20 @@ export interface Labelled<Handle> {
   labels(labels: Labels): Handle;
 }
 
-/** One series of a gauge. */
+/** One series that is read. */
 export interface LabelledValue {
   readonly labels: Labels;
   readonly value: number;
+}
+
+interface ReadOption {
+  /** Asked at every exposition, instead of keeping the values here. */
+  readonly read?: () => readonly LabelledValue[];
+}
+
+interface ValueAccess<Handle> {
+  readonly create: () => Handle;
+  readonly write: (handle: Handle, value: number) => void;
 }
 
 interface Family {
@@ -62,11 +72,10 @@ export class Registry {
     return this.labelledCounter(options).labels({});
   }
 
-  /** Registers a counter with labels. */
-  labelledCounter(options: MetricOptions): Labelled<Counter> {
-    const sets = this.#sets('counter', options, () => new Counter());
-    this.#add('counter', options, () => exposeValues(options.name, sets));
-    return { labels: (labels) => sets.get(labels) };
+  /** Registers a counter with labels; with `read`, exactly what it returns is exposed, and only ever grows. */
+  labelledCounter(options: MetricOptions & ReadOption): Labelled<Counter> {
+    const write = (counter: Counter, value: number): void => counter.inc(value);
+    return this.#valued('counter', options, { create: () => new Counter(), write });
   }
 
   /** Registers a gauge without labels; with `read`, its value is asked for at every exposition. */
@@ -83,21 +92,9 @@ export class Registry {
   }
 
   /** Registers a gauge with labels; with `read`, exactly what it returns is exposed. */
-  labelledGauge(
-    options: MetricOptions & { readonly read?: () => readonly LabelledValue[] },
-  ): Labelled<Gauge> {
-    const { read } = options;
-    const create = (): LabelSets<Gauge> => this.#sets('gauge', options, () => new Gauge());
-    let sets = create();
-    this.#add('gauge', options, () => {
-      if (read !== undefined) {
-        // What is no longer read is no longer there.
-        sets = create();
-        for (const { labels, value } of read()) sets.get(labels).set(value);
-      }
-      return exposeValues(options.name, sets);
-    });
-    return { labels: (labels) => sets.get(labels) };
+  labelledGauge(options: MetricOptions & ReadOption): Labelled<Gauge> {
+    const write = (gauge: Gauge, value: number): void => gauge.set(value);
+    return this.#valued('gauge', options, { create: () => new Gauge(), write });
   }
 
   /** Registers a histogram without labels. */
@@ -127,6 +124,24 @@ export class Registry {
       family === undefined ? [] : this.#familyLines(family),
     );
     return `${[...own, ...lines].join('\n')}\n`;
+  }
+
+  #valued<Handle extends Counter | Gauge>(
+    type: MetricType,
+    options: MetricOptions & ReadOption,
+    { create, write }: ValueAccess<Handle>,
+  ): Labelled<Handle> {
+    const { read } = options;
+    let sets = this.#sets(type, options, create);
+    this.#add(type, options, () => {
+      if (read !== undefined) {
+        // What is no longer read is no longer there.
+        sets = this.#sets(type, options, create);
+        for (const { labels, value } of read()) write(sets.get(labels), value);
+      }
+      return exposeValues(options.name, sets);
+    });
+    return { labels: (labels) => sets.get(labels) };
   }
 
   #familyLines(family: Family): readonly string[] {
