@@ -1,0 +1,121 @@
+import { Agent, type IncomingMessage, request as openRequest } from 'node:http';
+import { apiError, type ApiError } from '@millrace/openai';
+import { type Clock, messageOf } from '@millrace/stdx';
+import type { Backend, BackendAnswer, BackendRequest } from './backend.ts';
+
+/** Where a backend listens. */
+export type BackendAddress =
+  | { readonly kind: 'socket'; readonly path: string }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+
+/** What an HTTP backend is made from. */
+export interface HttpBackendOptions {
+  readonly address: () => BackendAddress;
+  /** Why it cannot be asked at present, if so. */
+  readonly unavailable: () => ApiError | undefined;
+  readonly connectionsMax: number;
+  readonly firstByteMsMax: number;
+  readonly clock: Clock;
+}
+
+/** Idle connections kept for the next request. */
+const idleConnectionsMax = 64;
+
+/** A backend that speaks HTTP/1.1 over pooled connections. */
+export class HttpBackend implements Backend, Disposable {
+  readonly #options: HttpBackendOptions;
+  readonly #agent: Agent;
+
+  constructor(options: HttpBackendOptions) {
+    this.#options = options;
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: options.connectionsMax,
+      maxFreeSockets: idleConnectionsMax,
+    });
+  }
+
+  get unavailable(): ApiError | undefined {
+    return this.#options.unavailable();
+  }
+
+  /**
+   * Sends a request. A pooled connection that the backend closed in the same instant is told by a reset before any
+   * byte of an answer: that request was never taken, and is sent once more on another connection.
+   */
+  async send(request: BackendRequest): Promise<BackendAnswer> {
+    const first = await this.#sendOnce(request);
+    return first.kind === 'stale' ? this.#afterRetry(await this.#sendOnce(request)) : first;
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+
+  #afterRetry(
+    answer: BackendAnswer | { readonly kind: 'stale'; readonly error: ApiError },
+  ): BackendAnswer {
+    return answer.kind === 'stale' ? { kind: 'failed', error: answer.error } : answer;
+  }
+
+  #sendOnce(
+    request: BackendRequest,
+  ): Promise<BackendAnswer | { readonly kind: 'stale'; readonly error: ApiError }> {
+    const { clock, firstByteMsMax } = this.#options;
+    return new Promise((resolve) => {
+      const address = this.#options.address();
+      const place =
+        address.kind === 'socket'
+          ? { socketPath: address.path }
+          : { host: address.host, port: address.port };
+      const outgoing = openRequest({
+        ...place,
+        agent: this.#agent,
+        method: request.method,
+        path: request.target,
+        headers: { ...request.headers, 'content-length': String(request.body.length) },
+      });
+      const timer = clock.after(firstByteMsMax, () => {
+        settle({ kind: 'failed', error: tooSlow(firstByteMsMax) });
+        outgoing.destroy();
+      });
+      const abandon = (): void => {
+        settle({ kind: 'abandoned' });
+        outgoing.destroy();
+      };
+      const settle = (answer: Parameters<typeof resolve>[0]): void => {
+        timer.cancel();
+        request.signal.removeEventListener('abort', abandon);
+        resolve(answer);
+      };
+      outgoing.once('response', (message: IncomingMessage) => {
+        settle({ kind: 'answered', message });
+        // From here on the relay watches the client; a late abort must still end the request.
+        request.signal.addEventListener('abort', () => outgoing.destroy(), { once: true });
+      });
+      outgoing.on('error', (error) => {
+        const isStale = outgoing.reusedSocket && isReset(error);
+        const failure = this.unavailable ?? unreachable(messageOf(error));
+        settle(isStale ? { kind: 'stale', error: failure } : { kind: 'failed', error: failure });
+      });
+      if (request.signal.aborted) return abandon();
+      request.signal.addEventListener('abort', abandon, { once: true });
+      outgoing.end(request.body);
+    });
+  }
+}
+
+function isReset(error: Error): boolean {
+  const code = 'code' in error ? error.code : undefined;
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+function unreachable(reason: string): ApiError {
+  return apiError('backend_failed', `The engine did not answer: ${reason}.`, {
+    retryAfterMs: 1000,
+  });
+}
+
+function tooSlow(limitMs: number): ApiError {
+  return apiError('deadline_exceeded', `The engine sent nothing for ${limitMs} ms.`);
+}

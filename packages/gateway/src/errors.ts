@@ -1,0 +1,14 @@
+import { FaultError, type FaultOptions } from '@millrace/stdx';
+
+/** Codes of the faults that this package raises. A code is never used again for something else. */
+export type GatewayErrorCode = 'GATEWAY_ADDRESS_IN_USE' | 'GATEWAY_LISTEN_FAILED';
+
+/** A gateway that cannot serve. */
+export class GatewayError extends FaultError {
+  override readonly name = 'GatewayError';
+  declare readonly code: GatewayErrorCode;
+
+  constructor(message: string, options: FaultOptions & { readonly code: GatewayErrorCode }) {
+    super(message, options);
+  }
+}

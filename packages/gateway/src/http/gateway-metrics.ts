@@ -1,0 +1,41 @@
+import type { Registry } from '@millrace/telemetry';
+import type { RelayEnd } from './relay.ts';
+
+/** What the gateway counts. */
+export interface GatewayMetrics {
+  /** Counts an answered request. */
+  note(status: number, elapsedMs: number): void;
+  noteEnd(end: RelayEnd): void;
+}
+
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+
+export function createGatewayMetrics(registry: Registry, readActive: () => number): GatewayMetrics {
+  const requests = registry.labelledCounter({
+    name: 'millrace_gateway_requests_total',
+    help: 'Requests answered, by status.',
+    labelNames: ['status'],
+  });
+  const ends = registry.labelledCounter({
+    name: 'millrace_gateway_relays_total',
+    help: 'Answers passed on, by how they ended.',
+    labelNames: ['end'],
+  });
+  const duration = registry.histogram({
+    name: 'millrace_gateway_request_seconds',
+    help: 'From the head of a request to the end of its answer.',
+    buckets,
+  });
+  registry.gauge({
+    name: 'millrace_gateway_active_requests',
+    help: 'Requests being answered.',
+    read: readActive,
+  });
+  return {
+    note: (status, elapsedMs) => {
+      requests.labels({ status: String(status) }).inc();
+      duration.observe(elapsedMs / 1000);
+    },
+    noteEnd: (end) => ends.labels({ end }).inc(),
+  };
+}

@@ -1,0 +1,192 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ApiError, draining, errorBody, errorHeaders } from '@millrace/openai';
+import type { Clock } from '@millrace/stdx';
+import type { Registry } from '@millrace/telemetry';
+import type { Backend } from '../backends/backend.ts';
+import { GatewayError } from '../errors.ts';
+import { type GatewayBounds, gatewayDefaults } from '../options.ts';
+import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
+import { endToEnd } from './headers.ts';
+import { readBody } from './read-body.ts';
+import { relay } from './relay.ts';
+
+/** Answers a request that is not for a backend; true when it did. */
+export type OwnRoute = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+
+/** What a gateway is made from. */
+export interface GatewayOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  /** Makes the id of a request that brings none. */
+  readonly createRequestId: () => string;
+  /** Asked before the backend, in order. */
+  readonly ownRoutes?: readonly OwnRoute[];
+  readonly bounds?: Partial<GatewayBounds>;
+}
+
+/** A gateway that listens. */
+export interface Gateway extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** Requests that are being answered. */
+  readonly activeCount: number;
+  /** Takes no new connections, lets running answers end for at most `drainMsMax`, then cuts what is left. */
+  drain(drainMsMax: number): Promise<void>;
+}
+
+/** Starts a gateway. Throws `GATEWAY_ADDRESS_IN_USE` and `GATEWAY_LISTEN_FAILED`. */
+export async function startGateway(
+  options: GatewayOptions & { readonly host: string; readonly port: number },
+): Promise<Gateway> {
+  const path = new DataPath(options);
+  const server = createServer({ requestTimeout: path.bounds.requestMsMax }, (request, response) => {
+    void path.answer(request, response);
+  });
+  server.maxConnections = path.bounds.connectionsMax;
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  return {
+    host: options.host,
+    port,
+    get activeCount() {
+      return path.activeCount;
+    },
+    drain: (drainMsMax) => drainServer(server, path, { clock: options.clock, drainMsMax }),
+    [Symbol.asyncDispose]: () => drainServer(server, path, { clock: options.clock, drainMsMax: 0 }),
+  };
+}
+
+/** The way of a request through the gateway. */
+class DataPath {
+  readonly bounds: GatewayBounds;
+  readonly #options: GatewayOptions;
+  readonly #metrics: GatewayMetrics;
+  #isDraining = false;
+  #activeCount = 0;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.bounds = { ...gatewayDefaults, ...options.bounds };
+    this.#metrics = createGatewayMetrics(options.registry, () => this.#activeCount);
+  }
+
+  get activeCount(): number {
+    return this.#activeCount;
+  }
+
+  startDraining(): void {
+    this.#isDraining = true;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#activeCount++;
+    const startedAtMs = this.#options.clock.nowMs();
+    const requestId = request.headers['x-request-id'] ?? this.#options.createRequestId();
+    response.setHeader('x-request-id', requestId);
+    if (this.#isDraining) response.setHeader('connection', 'close');
+    // A socket's error closes the response, which is where it is dealt with.
+    response.on('error', () => undefined);
+    try {
+      const isOwn = await this.#answerOwn(request, response);
+      if (!isOwn) await this.#answerFromBackend(request, response, String(requestId));
+    } finally {
+      this.#activeCount--;
+      this.#metrics.note(response.statusCode, this.#options.clock.nowMs() - startedAtMs);
+    }
+  }
+
+  async #answerOwn(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    for (const route of this.#options.ownRoutes ?? []) {
+      if (await route(request, response)) return true;
+    }
+    return false;
+  }
+
+  async #answerFromBackend(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+  ): Promise<void> {
+    const { backend, clock } = this.#options;
+    const read = await readBody(request, this.bounds.bodyBytesMax);
+    if (read.kind === 'gone') return;
+    if (read.kind === 'refused') return this.#refuse(request, response, read.error);
+    const refusal = this.#isDraining ? draining() : backend.unavailable;
+    if (refusal !== undefined) return this.#refuse(request, response, refusal);
+
+    const gone = new AbortController();
+    const noteGone = (): void => gone.abort();
+    response.once('close', noteGone);
+    const answer = await backend.send({
+      method: request.method ?? 'GET',
+      target: request.url ?? '/',
+      headers: { ...endToEnd(request.headers), 'x-request-id': requestId },
+      body: read.body,
+      signal: gone.signal,
+    });
+    if (answer.kind === 'abandoned') {
+      this.#metrics.noteEnd('client-gone');
+      return;
+    }
+    if (answer.kind === 'failed') return this.#refuse(request, response, answer.error);
+    const end = await relay(answer.message, response, {
+      clock,
+      pieceMsMax: this.bounds.pieceMsMax,
+    });
+    response.off('close', noteGone);
+    this.#metrics.noteEnd(end);
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, error: ApiError): void {
+    const body = errorBody(error);
+    if (!request.complete) response.setHeader('connection', 'close');
+    response.writeHead(error.status, {
+      ...errorHeaders(error),
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    });
+    response.end(body);
+  }
+}
+
+async function listen(
+  server: Server,
+  place: { readonly host: string; readonly port: number },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const where = `${place.host}:${place.port}`;
+      reject(
+        cause.code === 'EADDRINUSE'
+          ? new GatewayError(
+              `listen on ${where}: the port is in use; stop what uses it, or choose another with --port`,
+              { code: 'GATEWAY_ADDRESS_IN_USE', cause },
+            )
+          : new GatewayError(`listen on ${where}: ${cause.message}`, {
+              code: 'GATEWAY_LISTEN_FAILED',
+              cause,
+            }),
+      );
+    });
+    server.listen(place.port, place.host, resolve);
+  });
+}
+
+async function drainServer(
+  server: Server,
+  path: DataPath,
+  options: { readonly clock: Clock; readonly drainMsMax: number },
+): Promise<void> {
+  if (!server.listening) return;
+  path.startDraining();
+  await new Promise<void>((resolve) => {
+    const timer = options.clock.after(options.drainMsMax, () => server.closeAllConnections());
+    server.close(() => {
+      timer.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
