@@ -68,6 +68,12 @@ const examples: readonly Example[] = [
     refused: ['{"a":1}'],
   },
   {
+    title: 'closes objects that declare an empty list of properties',
+    schema: { type: 'object', properties: {} },
+    allowed: ['{}', '{ }'],
+    refused: ['{"a":1}'],
+  },
+  {
     title: 'follows references that lead back',
     schema: tree,
     allowed: ['{"value":1}', '{"value":1,"children":[{"value":2,"children":[]}]}'],

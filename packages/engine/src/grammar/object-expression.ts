@@ -65,8 +65,13 @@ function checkUnevaluated({ parts }: SchemaFacts): void {
 function mapExpression(parts: ObjectParts, facts: SchemaFacts): Expression | undefined {
   const { propertiesMin: min, propertiesMax: max } = facts;
   if (max !== undefined && max < min) return undefined;
+  // An empty list of properties is still a list; only an object without one may hold anything.
   const isClosed =
-    !saysMore(facts) && facts.parts.some(({ schema }) => schema['unevaluatedProperties'] === false);
+    !saysMore(facts) &&
+    facts.parts.some(
+      ({ schema }) =>
+        schema['properties'] !== undefined || schema['unevaluatedProperties'] === false,
+    );
   const member = isClosed ? undefined : furtherMember(parts, facts, []);
   if (min > 1) {
     const allowed = '0 or 1: a grammar cannot see that two keys are the same';
