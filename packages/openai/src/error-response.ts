@@ -4,6 +4,7 @@ const statuses = {
   context_length_exceeded: 400,
   invalid_type: 400,
   invalid_value: 400,
+  malformed_request: 400,
   missing_required_parameter: 400,
   unknown_parameter: 400,
   unsupported_parameter: 400,
@@ -16,6 +17,7 @@ const statuses = {
   body_too_large: 413,
   unsupported_media_type: 415,
   rate_limit_exceeded: 429,
+  headers_too_large: 431,
   client_closed_request: 499,
   engine_failed: 500,
   backend_failed: 502,
@@ -133,10 +135,25 @@ export function engineFailed(message: string): ApiError {
   return apiError('engine_failed', `The engine failed: ${message}`);
 }
 
-/** A value as a message shows it, cut short. */
+/** What a request is told whose head is no HTTP. */
+export function malformedRequest(reason: string): ApiError {
+  return apiError('malformed_request', `The request is not valid HTTP: ${reason}.`);
+}
+
+export function headersTooLarge(limitBytes: number): ApiError {
+  const message = `The headers are larger than the limit of ${limitBytes} bytes.`;
+  return apiError('headers_too_large', message);
+}
+
+const quotedCharactersMax = 80;
+
+/** A value as a message shows it: short, whatever the value is. */
 export function quoted(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length <= 80 ? text : `${text.slice(0, 76)} ...`;
+  if (Array.isArray(value)) return `a list of ${value.length} entries`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  if (value.length <= quotedCharactersMax) return JSON.stringify(value);
+  return `${JSON.stringify(value.slice(0, quotedCharactersMax))} and so on`;
 }
 
 function typeOf(status: number): string {

@@ -10,6 +10,8 @@ export {
   engineFailed,
   errorBody,
   errorHeaders,
+  headersTooLarge,
+  malformedRequest,
   methodNotAllowed,
   modelNotFound,
   queueFull,

@@ -42,13 +42,12 @@ export function accepted(note: string): InertParameter {
 
 /** A parameter of which only the values that ask for nothing are taken. */
 export function refusedUnless(neutral: readonly unknown[], note: string): InertParameter {
-  const allowed = neutral.map(quoted).join(' or ');
+  const allowed = neutral.map((one) => JSON.stringify(one)).join(' or ');
   return {
     effect: 'refused',
     note: neutral.length === 0 ? note : `${note}; taken when ${allowed}`,
     check: (value, path) => {
-      const text = JSON.stringify(value);
-      if (neutral.some((one) => JSON.stringify(one) === text)) return;
+      if (neutral.some((one) => isSame(one, value))) return;
       if (neutral.length > 0) {
         throw refuse('unsupported_value', { path, value }, `${allowed} only: ${note}`);
       }
@@ -99,6 +98,12 @@ export function describeTable<Fields extends object>(
       note,
     })),
   ];
+}
+
+/** Equality of plain values and of lists of them. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
+  return one.length === other.length && one.every((entry, index) => entry === other[index]);
 }
 
 function checkInert(
