@@ -4,6 +4,7 @@ import { FaultError, type FaultOptions } from '@millrace/stdx';
 export type EngineErrorCode =
   | 'ENGINE_FAILED'
   | 'ENGINE_INPUT_TOO_LONG'
+  | 'ENGINE_LISTEN_FAILED'
   | 'ENGINE_MEMORY_TOO_SMALL'
   | 'ENGINE_OPTION_INVALID'
   | 'ENGINE_SCHEMA_UNSUPPORTED';
