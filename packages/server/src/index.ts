@@ -1,1 +1,2 @@
-export {};
+export { main } from './cli/main.ts';
+export { ServerError, type ServerErrorCode } from './errors.ts';

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { gatewayDefaults, HttpBackend, startGateway } from '@millrace/gateway';
+import { systemClock } from '@millrace/stdx';
+import { Registry } from '@millrace/telemetry';
+import { createAdminRoute } from '../admin/admin-route.ts';
+import { engineFlagsOf, engineSettings } from '../config/engine-settings.ts';
+import {
+  describeSettings,
+  readSettings,
+  type Settings,
+  type SettingTable,
+} from '../config/settings.ts';
+import { ensureModel } from '../models/ensure-model.ts';
+import { EngineProcess } from '../supervise/engine-process.ts';
+import { openBrowser } from './open-browser.ts';
+import type { Terminal } from './terminal.ts';
+
+const settingsTable: SettingTable = {
+  host: { kind: 'text', value: 'HOST', help: 'address to listen on; by default 127.0.0.1' },
+  port: {
+    kind: 'number',
+    value: 'N',
+    help: 'port to listen on; by default 8080',
+    bounds: [0, 65_535],
+  },
+  model: { kind: 'text', value: 'REF', help: 'a GGUF file, or hf:owner/repository/file.gguf' },
+  'model-id': { kind: 'text', value: 'NAME', help: 'name under which it is served' },
+  'no-tune': { kind: 'switch', help: 'serve the model as its file has it' },
+  'no-open': { kind: 'switch', help: 'open no browser' },
+  'drain-ms-max': {
+    kind: 'number',
+    value: 'N',
+    help: 'how long running answers may go on when told to end; by default 30000',
+    bounds: [0, 3_600_000],
+  },
+  ...engineSettings,
+  help: { kind: 'switch', help: 'say this' },
+};
+
+/** `millrace up`: one port, the engine behind it, until it is told to end. */
+export async function runUpCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+  const settings = readSettings(settingsTable, { args, env: terminal.env });
+  if (settings.values.get('help') === true) {
+    terminal.out(`Usage: millrace up [flags]\n\n${describeSettings(settingsTable)}\n`);
+    return 0;
+  }
+  const isTuned = settings.values.get('no-tune') !== true;
+  const model = await ensureModel(settings.values.get('model') as string | undefined, terminal, {
+    isTuned,
+  });
+  const id = String(settings.values.get('model-id') ?? model.id);
+  await using engine = new EngineProcess({
+    command: engineCommand(settings, { path: model.path, id }),
+    env: engineEnvironment(terminal.env),
+    clock: systemClock,
+    onNews: (news) => terminal.err(`millrace: ${news}\n`),
+  });
+  const starting = engine.start();
+  // A failure is reported below; until then nobody else waits for it.
+  starting.catch(() => undefined);
+  await using gateway = await openGateway(settings, engine);
+  await starting;
+  greet(terminal, {
+    address: `http://${shownHost(gateway.host)}:${gateway.port}`,
+    modelId: engine.modelId,
+  });
+  if (settings.values.get('no-open') !== true)
+    openBrowser(`http://${shownHost(gateway.host)}:${gateway.port}/`, terminal);
+  await waitForSignal();
+  terminal.err('millrace: ending; a second signal cuts what still runs\n');
+  const drainMsMax = Number(settings.values.get('drain-ms-max') ?? 30_000);
+  await Promise.race([gateway.drain(drainMsMax), waitForSignal()]);
+  return 0;
+}
+
+async function openGateway(
+  settings: Settings,
+  engine: EngineProcess,
+): ReturnType<typeof startGateway> {
+  const registry = new Registry();
+  const backend = new HttpBackend({
+    address: () => engine.address,
+    unavailable: () => engine.unavailable,
+    connectionsMax: gatewayDefaults.backendConnectionsMax,
+    firstByteMsMax: gatewayDefaults.firstByteMsMax,
+    clock: systemClock,
+  });
+  return startGateway({
+    backend,
+    clock: systemClock,
+    registry,
+    createRequestId: () => `req_${randomUUID()}`,
+    ownRoutes: [createAdminRoute({ registry, engine, backend })],
+    host: String(settings.values.get('host') ?? '127.0.0.1'),
+    port: Number(settings.values.get('port') ?? 8080),
+  });
+}
+
+function engineCommand(
+  settings: Settings,
+  model: { readonly path: string; readonly id: string },
+): readonly string[] {
+  const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
+  return [
+    process.execPath,
+    ...process.execArgv,
+    program,
+    'engine',
+    `--model=${model.path}`,
+    `--model-id=${model.id}`,
+    ...engineFlagsOf(settings),
+  ];
+}
+
+/**
+ * The engine's memory comes in large pages where the system gives them on request (glibc ≥ 2.35): contexts are created
+ * several times faster. The settings of this process do not reach the engine's environment a second time.
+ */
+function engineEnvironment(env: Terminal['env']): NodeJS.ProcessEnv {
+  const own = Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^MILLRACE_(HOST|PORT|SOCKET|MODEL)/.test(name)),
+  );
+  const tunables = [own['GLIBC_TUNABLES'], 'glibc.malloc.hugetlb=1'].filter(Boolean).join(':');
+  return { ...own, GLIBC_TUNABLES: tunables };
+}
+
+function greet(
+  terminal: Terminal,
+  served: { readonly address: string; readonly modelId: string },
+): void {
+  const body = JSON.stringify({
+    model: served.modelId,
+    messages: [{ role: 'user', content: 'What is the capital of France? Answer in one sentence.' }],
+    stream: true,
+  });
+  terminal.out(
+    `\n  Millrace serves ${served.modelId}\n\n` +
+      `    API        ${served.address}/v1\n` +
+      `    dashboard  ${served.address}/\n\n` +
+      `  Try:\n\n    curl -N ${served.address}/v1/chat/completions -H 'content-type: application/json' -d '${body}'\n\n`,
+  );
+}
+
+function shownHost(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}
+
+function waitForSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      process.off('SIGTERM', settle);
+      process.off('SIGINT', settle);
+      resolve();
+    };
+    process.on('SIGTERM', settle);
+    process.on('SIGINT', settle);
+  });
+}
