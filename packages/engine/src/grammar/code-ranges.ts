@@ -40,5 +40,11 @@ export function commonRanges(
   ranges: readonly CodeRange[],
   others: readonly CodeRange[],
 ): readonly CodeRange[] {
-  return withoutRanges(ranges, withoutRanges(allCodes, others));
+  const common: CodeRange[] = [];
+  for (const [from, to] of ranges) {
+    for (const [low, high] of others) {
+      if (low <= to && from <= high) common.push([Math.max(from, low), Math.min(to, high)]);
+    }
+  }
+  return joinRanges(common);
 }

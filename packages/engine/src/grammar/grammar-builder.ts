@@ -14,7 +14,7 @@ const plainRepeatsMax = 48;
 
 /** Collects the rules of a grammar and writes them as GBNF. */
 export class GrammarBuilder {
-  readonly #rules = new Map<string, Expression | undefined>();
+  readonly #rules = new Map<string, WrittenRule | undefined>();
   readonly #namesByBody = new Map<string, string>();
   #nameCount = 0;
   #characterCount = 0;
@@ -64,16 +64,16 @@ export class GrammarBuilder {
   write(): string {
     const reachable = this.#reachable();
     this.#checkProductive(reachable);
-    return [...this.#rules]
-      .filter(([name]) => reachable.has(name))
-      .map(
-        ([name, body]) => `${name} ::= ${gbnfOf(assertDefined(body, `rule ${name} is defined`))}\n`,
-      )
-      .join('');
+    const lines: string[] = [];
+    for (const [name, one] of this.#rules) {
+      if (!reachable.has(name)) continue;
+      lines.push(`${name} ::= ${assertDefined(one, `rule ${name} is defined`).written}\n`);
+    }
+    return lines.join('');
   }
 
   #define(name: string, body: Expression, written: string): void {
-    this.#rules.set(name, body);
+    this.#rules.set(name, { body, written });
     this.#characterCount += written.length + name.length;
     if (this.#characterCount > grammarBounds.charactersMax) {
       throw tooLarge(`${grammarBounds.charactersMax} characters`);
@@ -106,7 +106,7 @@ export class GrammarBuilder {
   #reachable(): ReadonlySet<string> {
     const names = new Set(['root']);
     // A set that grows while it is walked is walked to its end.
-    for (const name of names) addRulesOf(this.#rules.get(name) ?? nothing, names);
+    for (const name of names) addRulesOf(this.#rules.get(name)?.body ?? nothing, names);
     return names;
   }
 
@@ -114,8 +114,8 @@ export class GrammarBuilder {
     const productive = new Set<string>();
     for (let isGrowing = true; isGrowing;) {
       isGrowing = false;
-      for (const [name, body] of this.#rules) {
-        if (productive.has(name) || body === undefined || !canEnd(body, productive)) continue;
+      for (const [name, one] of this.#rules) {
+        if (productive.has(name) || one === undefined || !canEnd(one.body, productive)) continue;
         productive.add(name);
         isGrowing = true;
       }
@@ -129,6 +129,11 @@ export class GrammarBuilder {
       );
     }
   }
+}
+
+interface WrittenRule {
+  readonly body: Expression;
+  readonly written: string;
 }
 
 function repeated(item: Expression, min: number, max: number | undefined): Expression {

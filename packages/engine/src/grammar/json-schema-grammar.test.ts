@@ -253,6 +253,32 @@ test('refuses a schema whose grammar would be too large', () => {
   );
 });
 
+test('refuses a schema that nests without reason', () => {
+  let schema: unknown = { type: 'null' };
+  for (let depth = 0; depth < 5000; depth++) schema = { type: 'array', items: schema };
+  assert.throws(() => grammarOfJsonSchema(schema), /at most 128 levels of nesting/);
+});
+
+test('refuses an enumeration that nests or grows without reason', () => {
+  let value: unknown = null;
+  for (let depth = 0; depth < 50_000; depth++) value = [value];
+  assert.throws(() => grammarOfJsonSchema({ const: value }), /less nesting/);
+  assert.throws(
+    () => grammarOfJsonSchema({ const: 'x'.repeat(300_000) }),
+    /at most 262144 characters/,
+  );
+});
+
+test('writes what values of an enumeration share but once', () => {
+  const words = ['car', 'carpet', 'cat', 'dog', ''];
+  const gbnf = grammarOfJsonSchema({ enum: words });
+  const matcher = new GbnfMatcher(gbnf);
+  for (const word of words) assert.ok(matcher.accepts(JSON.stringify(word)), word);
+  for (const word of ['ca', 'carp', 'do', 'cardog'])
+    assert.ok(!matcher.accepts(JSON.stringify(word)), word);
+  assert.ok(!gbnf.includes('carpet') && gbnf.includes('pet'));
+});
+
 test('refuses branches that multiply beyond the limit', () => {
   const branch = { anyOf: [{ minLength: 1 }, { minLength: 2 }, { minLength: 3 }] };
   const schema = {

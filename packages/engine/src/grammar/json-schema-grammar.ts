@@ -1,7 +1,6 @@
 import { arrayExpression } from './array-expression.ts';
-import { canonicalJson } from './canonical-json.ts';
 import { choice, type Expression, rule, text } from './expression.ts';
-import { GrammarBuilder } from './grammar-builder.ts';
+import { grammarBounds, GrammarBuilder } from './grammar-builder.ts';
 import { JsonRules } from './json-rules.ts';
 import { integerExpression, numberExpression } from './number-expression.ts';
 import { objectExpression } from './object-expression.ts';
@@ -15,6 +14,7 @@ import {
   unsupported,
 } from './schema-keywords.ts';
 import { stringExpression } from './string-expression.ts';
+import { textChoice } from './text-choice.ts';
 
 /** GBNF whose texts are JSON values valid under the schema. Throws `ENGINE_SCHEMA_UNSUPPORTED`, never ignores a keyword. */
 export function grammarOfJsonSchema(schema: unknown): string {
@@ -34,8 +34,7 @@ export function grammarOfJsonObject(): string {
 
 /** The expression of the values valid under a schema, as part of a larger grammar. */
 export function schemaExpression(builder: GrammarBuilder, schema: unknown): Expression {
-  const document = new SchemaDocument(schema);
-  const expression = new SchemaCompiler(builder, document).compile([document.root]);
+  const expression = compileRoot(builder, new SchemaDocument(schema));
   if (expression !== undefined) return expression;
   throw unsupported({
     pointer: '#',
@@ -43,6 +42,18 @@ export function schemaExpression(builder: GrammarBuilder, schema: unknown): Expr
     allowed: 'a schema that some value satisfies, its numbers within 18 digits',
   });
 }
+
+function compileRoot(builder: GrammarBuilder, document: SchemaDocument): Expression | undefined {
+  try {
+    return new SchemaCompiler(builder, document).compile([document.root]);
+  } catch (error) {
+    // Values of an enumeration may nest as deep as a body is long.
+    if (!(error instanceof RangeError)) throw error;
+    throw unsupported({ pointer: '#', keyword: 'schema', allowed: 'less nesting' });
+  }
+}
+
+const nestingMax = 128;
 
 class SchemaCompiler {
   readonly #builder: GrammarBuilder;
@@ -52,6 +63,7 @@ class SchemaCompiler {
   readonly #names = new Map<string, string>();
   readonly #impossible = new Set<string>();
   readonly #ids = new Map<unknown, number>();
+  #depth = 0;
 
   constructor(builder: GrammarBuilder, document: SchemaDocument) {
     this.#builder = builder;
@@ -67,11 +79,24 @@ class SchemaCompiler {
     if (known !== undefined) return rule(known);
     const name = this.#builder.reserve('schema');
     this.#names.set(key, name);
+    this.#deepen(nodes);
     const options = alternatives.flatMap((parts) => this.#typed(factsOf(parts)));
+    this.#depth--;
     if (options.length === 0) this.#impossible.add(key);
     this.#builder.define(name, choice(...options));
     return options.length === 0 ? undefined : rule(name);
   };
+
+  /** Values nest no deeper than functions can call each other. */
+  #deepen(nodes: readonly SchemaNode[]): void {
+    if (++this.#depth <= nestingMax) return;
+    const pointer = nodes[0]?.pointer ?? '#';
+    throw unsupported({
+      pointer,
+      keyword: 'schema',
+      allowed: `at most ${nestingMax} levels of nesting`,
+    });
+  }
 
   #keyOf(parts: Conjunction): string {
     const ids = parts.map(({ schema }) => {
@@ -118,9 +143,13 @@ class SchemaCompiler {
 }
 
 function valueOptions(facts: SchemaFacts, values: readonly string[]): readonly Expression[] {
-  return values
-    .filter((json) => allowsValue(facts, JSON.parse(json)))
-    .map((json) => text(canonicalJson(JSON.parse(json))));
+  const characterCount = values.reduce((sum, json) => sum + json.length, 0);
+  if (characterCount > grammarBounds.charactersMax) {
+    const allowed = `values of at most ${grammarBounds.charactersMax} characters together`;
+    throw unsupported({ pointer: facts.pointer, keyword: 'enum', allowed });
+  }
+  const allowed = values.filter((json) => allowsValue(facts, JSON.parse(json)));
+  return allowed.length === 0 ? [] : [textChoice(allowed)];
 }
 
 /** True for a schema that every value satisfies. */

@@ -49,6 +49,9 @@ export function objectExpression(parts: ObjectParts, facts: SchemaFacts): Expres
   );
 }
 
+/** A key that is none of the declared names takes a rule for each of their characters. */
+const otherNameLengthMax = 256;
+
 function checkUnevaluated({ parts }: SchemaFacts): void {
   for (const { schema, pointer } of parts) {
     const value = schema['unevaluatedProperties'];
@@ -107,6 +110,11 @@ function furtherMember(
 ): Expression | undefined {
   const value = compile(facts.parts.flatMap(additionalOf));
   if (value === undefined) return undefined;
+  const longest = names.find((name) => name.length > otherNameLengthMax);
+  if (longest !== undefined) {
+    const allowed = `beside names of at most ${otherNameLengthMax} characters`;
+    throw unsupported({ pointer: facts.pointer, keyword: 'additionalProperties', allowed });
+  }
   const key =
     names.length === 0
       ? rules.string()

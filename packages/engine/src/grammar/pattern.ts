@@ -20,6 +20,9 @@ export type ParsedPattern =
 
 /** Reads a regular expression of ECMA-262. Where it has no anchor, any text may stand before or after. */
 export function parsePattern(source: string): ParsedPattern {
+  if (source.length > sourceLengthMax) {
+    return { kind: 'refused', reason: `at most ${sourceLengthMax} characters` };
+  }
   try {
     // The engine's own parser decides what is a regular expression at all.
     RegExp(source, 'u');
@@ -109,6 +112,7 @@ const controlEscapes: Readonly<Record<string, number>> = {
   v: 0x0b,
   0: 0,
 };
+const sourceLengthMax = 1024;
 const repeatsMax = 10_000;
 const depthMax = 50;
 

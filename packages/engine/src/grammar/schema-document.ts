@@ -17,12 +17,18 @@ export interface SchemaNode {
 export type Conjunction = readonly (SchemaNode & { readonly schema: SchemaObject })[];
 
 /** Bounds on what a document may unfold to. */
-export const schemaBounds = { alternativesMax: 256, depthMax: 64, stepsMax: 50_000 } as const;
+export const schemaBounds = {
+  alternativesMax: 256,
+  depthMax: 64,
+  stepsMax: 50_000,
+  allAlternativesMax: 4096,
+} as const;
 
 /** A JSON schema with its references. */
 export class SchemaDocument {
   readonly root: SchemaNode;
   #stepCount = 0;
+  #alternativeCount = 0;
 
   constructor(schema: unknown) {
     this.root = { schema, pointer: '#' };
@@ -39,11 +45,14 @@ export class SchemaDocument {
       taken: [],
       emit: (conjunction) => {
         alternatives.push(conjunction);
-        if (alternatives.length <= schemaBounds.alternativesMax) return;
+        this.#alternativeCount++;
+        const { alternativesMax, allAlternativesMax } = schemaBounds;
+        if (alternatives.length <= alternativesMax && this.#alternativeCount <= allAlternativesMax)
+          return;
         throw unsupported({
           pointer: nodes[0]?.pointer ?? '#',
           keyword: 'anyOf',
-          allowed: `at most ${schemaBounds.alternativesMax} combinations of branches`,
+          allowed: `at most ${alternativesMax} combinations of branches in one place, ${allAlternativesMax} in all`,
         });
       },
     });
