@@ -158,3 +158,70 @@ test('calls written under the grammar are read back, with arguments that are val
     { numRuns: 300 },
   );
 });
+
+test('binds the arguments of strict tools without requiring a call', () => {
+  for (const [form, template] of Object.entries(templates)) {
+    const strict = [{ ...weather, isStrict: true }, time];
+    const plan = prepareTools({
+      tools: strict,
+      toolChoice: { kind: 'auto' },
+      parallel: true,
+      template,
+    });
+    const matcher = new GbnfMatcher(plan.grammar ?? '');
+    const key = form === 'llama' ? 'parameters' : 'arguments';
+    const [before = '', after = ''] =
+      {
+        hermes: ['<tool_call>\n', '\n</tool_call>'],
+        llama: ['<|python_tag|>', ''],
+        mistral: ['[TOOL_CALLS][', ']'],
+      }[form] ?? [];
+    const call = (name: string, args: string): string =>
+      `${before}{"name": "${name}", "${key}": ${args}}${after}`;
+    const allowed = [
+      '',
+      'No call, <tool> [TOOL] <|py.',
+      call('weather', '{"city":"Oslo"}'),
+      call('time', '{"any": 1}'),
+    ];
+    for (const text of [...allowed, `Let me see.\n${call('weather', '{"city":"Oslo"}')}`]) {
+      assert.ok(matcher.accepts(text), `${form} allows ${text}`);
+    }
+    const bare = `{"name": "weather", "${key}": {}}`;
+    // In tags a call is known by its tags; elsewhere an answer cannot begin as a bare call would.
+    assert.equal(plan.takesBareCalls, form !== 'hermes');
+    const bares =
+      form === 'hermes'
+        ? []
+        : form === 'llama'
+          ? [bare, ` ${bare}`]
+          : [`[${bare}]`, ` [ ${bare}`, bare];
+    for (const text of [...bares, call('weather', '{}'), call('fly', '{}'), before, `x${before}`]) {
+      assert.ok(!matcher.accepts(text), `${form} refuses ${text}`);
+    }
+  }
+});
+
+test('text under the grammar of strict tools holds only calls that are valid', () => {
+  const strict = [{ ...weather, isStrict: true }];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(templates.hermes, templates.mistral),
+      fc.nat(),
+      (template, seed) => {
+        const plan = prepareTools({
+          tools: strict,
+          toolChoice: { kind: 'auto' },
+          parallel: true,
+          template,
+        });
+        const text = new GbnfMatcher(plan.grammar ?? '').sample(seededPrng(seed), 200);
+        for (const { name, arguments: args } of summaryOf(plan, [text]).calls) {
+          assert.equal(name, 'weather');
+          assert.equal(typeof JSON.parse(args).city, 'string');
+        }
+      },
+    ),
+    { numRuns: 200 },
+  );
+});

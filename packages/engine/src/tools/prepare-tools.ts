@@ -27,8 +27,10 @@ export interface ToolPlan {
   readonly rendersCalls: boolean;
   /** False when system messages are to be put before the user's first words. */
   readonly takesSystem: boolean;
-  /** GBNF of an answer that is calls and nothing else, where calls are required. */
+  /** GBNF of the answer, where a call is required or a tool is strict. */
   readonly grammar: string | undefined;
+  /** True when JSON at the start of an answer may be a call without its marker. */
+  readonly takesBareCalls: boolean;
 }
 
 /** Calls in one answer, at most. */
@@ -41,6 +43,7 @@ export function prepareTools(request: ToolRequest): ToolPlan {
   const tools = toolsInPlay(request);
   const isRequired =
     tools.length > 0 && (toolChoice.kind === 'required' || toolChoice.kind === 'function');
+  const isBound = isRequired || tools.some((tool) => tool.isStrict);
   const callsMax = parallel && toolChoice.kind !== 'function' ? parallelCallsMax : 1;
   const described = tools.map(templateTool);
   const isTold = tools.length > 0;
@@ -55,7 +58,10 @@ export function prepareTools(request: ToolRequest): ToolPlan {
         : undefined,
     rendersCalls: template.rendersCalls,
     takesSystem: template.takesSystem,
-    grammar: isRequired ? toolGrammar(tools, { form: template.form, callsMax }) : undefined,
+    grammar: isBound
+      ? toolGrammar(tools, { form: template.form, callsMax, isRequired })
+      : undefined,
+    takesBareCalls: !isBound || template.form !== 'hermes',
   };
 }
 

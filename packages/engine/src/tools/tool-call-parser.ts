@@ -114,8 +114,8 @@ export class ToolCallParser {
     if (character === undefined) return false;
     this.#markerLength = 0;
     this.#at = next;
-    const isBare = character === '{' || character === this.#syntax.listOpener;
-    this.#state = isBare ? 'opening' : 'content';
+    const isOpener = character === '{' || character === this.#syntax.listOpener;
+    this.#state = isOpener && this.#plan.takesBareCalls ? 'opening' : 'content';
     return true;
   }
 

@@ -3,45 +3,68 @@ import { EngineError } from '../errors.ts';
 import { choice, type Expression, optional, sequence, text } from '../grammar/expression.ts';
 import { GrammarBuilder } from '../grammar/grammar-builder.ts';
 import { schemaExpression } from '../grammar/json-schema-grammar.ts';
+import { textBefore } from './text-before.ts';
 import { type ToolForm, toolForms } from './tool-form.ts';
 
-/** GBNF of one to `callsMax` calls of the tools in a form, with arguments that their schemas allow. */
-export function toolGrammar(
-  tools: readonly FunctionTool[],
-  { form, callsMax }: { readonly form: ToolForm; readonly callsMax: number },
-): string {
-  const { marker, closer, listOpener, listCloser, argumentsKey } = toolForms[form];
+/** What an answer may be made of. */
+export interface ToolGrammarWish {
+  readonly form: ToolForm;
+  readonly callsMax: number;
+  /** True: calls and nothing else. False: text, with calls in it or not. */
+  readonly isRequired: boolean;
+}
+
+/** GBNF of answers that call tools in a form, with arguments that their schemas allow. */
+export function toolGrammar(tools: readonly FunctionTool[], wish: ToolGrammarWish): string {
+  const { form, callsMax, isRequired } = wish;
   const builder = new GrammarBuilder();
   const root = builder.reserve('root');
-  const objects = tools.map(({ name, parameters }) =>
-    sequence(
-      text(`{"name": ${JSON.stringify(name)}, "${argumentsKey}": `),
-      argumentsExpression(builder, name, parameters),
-      text('}'),
-    ),
+  const call = builder.add(
+    'call',
+    choice(...tools.map((tool) => callExpression(builder, tool, wish))),
   );
-  const call = builder.add('call', choice(...objects));
   const several = (separator: string, item: Expression): Expression =>
     sequence(item, builder.repeat(sequence(text(separator), item), { min: 0, max: callsMax - 1 }));
-  if (form === 'mistral') {
-    builder.define(
-      root,
-      sequence(
-        text(marker),
-        optional(text(' ')),
-        text(listOpener),
-        several(', ', call),
-        text(listCloser),
-      ),
-    );
-  } else if (form === 'llama') {
+  const { marker, closer, listOpener, listCloser } = toolForms[form];
+  if (form === 'llama') {
     // Templates of this form refuse to render an answer with more than one call.
-    builder.define(root, call);
-  } else {
-    const tagged = sequence(text(`${marker}\n`), call, text(`\n${closer}`));
-    builder.define(root, several('\n', tagged));
+    const answer = isRequired
+      ? call
+      : choice(call, textBefore(builder, { marker, after: call, notFirst: '{' }));
+    builder.define(root, answer);
+    return builder.write();
   }
+  const behindMarker =
+    form === 'mistral'
+      ? sequence(optional(text(' ')), text(listOpener), several(', ', call), text(listCloser))
+      : sequence(text('\n'), call, text(`\n${closer}`));
+  const marked = sequence(text(marker), behindMarker);
+  const required = form === 'mistral' ? marked : several('\n', marked);
+  const behindCalls = optional(sequence(text('\n'), required));
+  const after = form === 'mistral' ? behindMarker : sequence(behindMarker, behindCalls);
+  builder.define(
+    root,
+    isRequired
+      ? required
+      : textBefore(builder, { marker, after, notFirst: form === 'mistral' ? '[{' : '' }),
+  );
   return builder.write();
+}
+
+function callExpression(
+  builder: GrammarBuilder,
+  tool: FunctionTool,
+  { form, isRequired }: ToolGrammarWish,
+): Expression {
+  // Where no call is required only a strict tool asks for a bound on its arguments.
+  const isBound = isRequired || tool.isStrict;
+  return sequence(
+    text(`{"name": ${JSON.stringify(tool.name)}, "${toolForms[form].argumentsKey}": `),
+    isBound
+      ? argumentsExpression(builder, tool.name, tool.parameters)
+      : schemaExpression(builder, { type: 'object' }),
+    text('}'),
+  );
 }
 
 function argumentsExpression(
