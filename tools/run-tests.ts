@@ -8,7 +8,7 @@ import { requireNode } from '../packages/server/bin/pinned-node.js';
 
 const defaultGlobs = ['packages/*/src/**/*.test.ts', 'tools/*/**/*.test.ts'];
 const defaultModel = 'SmolLM2-135M-Instruct.Q4_1.gguf';
-const fileTimeoutMs = 300_000;
+const testTimeoutMs = 180_000;
 const shownReasonsMax = 40;
 
 const help = `npm test -- [--name PATTERN] [GLOB...]
@@ -31,7 +31,7 @@ async function runTests(globPatterns: readonly string[]): Promise<number> {
     globPatterns: [...globPatterns],
     execArgv: ['--conditions=@millrace/source'],
     concurrency: availableParallelism(),
-    timeout: fileTimeoutMs,
+    timeout: testTimeoutMs,
     ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
   });
   const reporter = new spec();
