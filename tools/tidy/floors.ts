@@ -14,7 +14,7 @@ export const floors: Readonly<Record<string, number>> = {
 };
 
 const publicSubpaths = new Set(['testing', 'admin-api']);
-const importForm = /(?:^|[\s;}])(?:from|import)\s*\(?\s*['"]([^'"\n]+)['"]/g;
+const importForm = /(?:^|[\s;}])(?:from|import)\s*\(?\s*['"]([^'"\s()]+)['"]/g;
 
 /** What is wrong with the imports of a source file of a package. */
 export function importProblems(file: TrackedFile, manifest: Manifest): readonly string[] {
