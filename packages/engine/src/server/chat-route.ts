@@ -11,7 +11,7 @@ import { AnswerReader, WholeAnswer } from './answer-text.ts';
 import { chatPrompt } from './chat-prompt.ts';
 import type { Exchange } from './exchange.ts';
 import { type AnswerEvent, generationRequest, GenerationSet } from './generation-set.ts';
-import { checkTokens } from './prompt-tokens.ts';
+import { checkBiases } from './prompt-tokens.ts';
 import type { RouteContext } from './route-context.ts';
 import { EventStream } from './event-stream.ts';
 import { valueOf } from './refusals.ts';
@@ -25,7 +25,7 @@ export async function answerChat(
   const request = valueOf(parseChatRequest(body));
   context.checkModel(request.model);
   const { model } = context.engine;
-  checkTokens(request.sampling.logitBias?.keys() ?? [], model, 'logit_bias');
+  checkBiases(request.sampling, model);
   const { tokens, plan, grammar } = chatPrompt(request, context.chat);
   const head = context.responseHead('chatcmpl-');
   const generation = generationRequest(request, {

@@ -11,7 +11,7 @@ import { assertDefined } from '@millrace/stdx';
 import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { generationRequest, GenerationSet } from './generation-set.ts';
-import { checkTokens, tokensOf } from './prompt-tokens.ts';
+import { checkBiases, tokensOf } from './prompt-tokens.ts';
 import { valueOf } from './refusals.ts';
 import type { RouteContext } from './route-context.ts';
 
@@ -24,7 +24,7 @@ export async function answerCompletion(
   const request = valueOf(parseCompletionRequest(body));
   context.checkModel(request.model);
   const { model } = context.engine;
-  checkTokens(request.sampling.logitBias?.keys() ?? [], model, 'logit_bias');
+  checkBiases(request.sampling, model);
   const addSpecial = request.addsSpecialTokens;
   const prompts = request.prompts.map((prompt, index) => {
     const path = request.prompts.length === 1 ? 'prompt' : `prompt[${index}]`;

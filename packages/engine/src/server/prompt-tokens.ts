@@ -1,4 +1,10 @@
-import { apiError, contextLengthExceeded, RefusedError, type TextInput } from '@millrace/openai';
+import {
+  apiError,
+  contextLengthExceeded,
+  RefusedError,
+  type Sampling,
+  type TextInput,
+} from '@millrace/openai';
 import type { ServedModel } from './served-engine.ts';
 
 /** The tokens of a text or of a list of tokens, which are checked. Throws `RefusedError` naming `path`. */
@@ -36,22 +42,26 @@ export function tokensOfPrompt(text: string, model: ServedModel, path: string): 
 }
 
 /** Throws `RefusedError` at the first token that the vocabulary does not have. */
-export function checkTokens(tokens: Iterable<number>, model: ServedModel, path: string): void {
+export function checkTokens(tokens: Int32Array, model: ServedModel, path: string): void {
   const { tokenCount } = model.vocabulary;
-  let index = 0;
-  for (const token of tokens) {
-    if (token >= tokenCount) {
-      throw refused(
-        `${token} is not a token of this model, which has ${tokenCount}`,
-        `${path}[${index}]`,
-      );
-    }
-    index++;
+  const index = tokens.findIndex((token) => token >= tokenCount);
+  if (index < 0) return;
+  const reason = `${tokens[index]} is not a token of this model, which has ${tokenCount}`;
+  throw refused(reason, `${path}[${index}]`);
+}
+
+/** Throws `RefusedError` at the first token with a bias that the vocabulary does not have. */
+export function checkBiases({ logitBias }: Sampling, model: ServedModel): void {
+  const { tokenCount } = model.vocabulary;
+  for (const token of logitBias?.keys() ?? []) {
+    if (token < tokenCount) continue;
+    const reason = `${token} is not a token of this model, which has ${tokenCount}`;
+    throw refused(reason, `logit_bias.${token}`);
   }
 }
 
 /** No token of a known vocabulary is longer; beyond that a text is refused before it is tokenised. */
-const charactersPerTokenMax = 512;
+const charactersPerTokenMax = 128;
 
 function checkTextLength(text: string, model: ServedModel, path: string): void {
   const tokensLeast = Math.floor(text.length / charactersPerTokenMax);

@@ -588,6 +588,7 @@ describe('connections', () => {
     assert.ok('port' in server.address);
     const answer = fetch(`http://127.0.0.1:${server.address.port}/v1/completions`, {
       method: 'POST',
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify(completion),
     });
     await engine.until(() => engine.runningCount === 1);

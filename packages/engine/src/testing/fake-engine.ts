@@ -1,3 +1,4 @@
+import { assert } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { EngineError } from '../errors.ts';
 import type {
@@ -149,12 +150,13 @@ class FakeGeneration implements Generation {
       for (const event of choiceEvents(this.#request, choiceIndex, text)) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
-          setImmediate(resolve);
+          if (event !== 'pause') setImmediate(resolve);
         });
         if (this.#isCancelled) {
           yield { kind: 'failed', reason: 'cancelled', message: 'the request was cancelled' };
           return;
         }
+        assert(event !== 'pause', 'only a cancellation ends a pause');
         if (!isStarted) yield { kind: 'started', promptTokens, cachedTokens };
         isStarted = true;
         if (event.kind === 'text') completionTokens++;
@@ -177,14 +179,18 @@ class FakeGeneration implements Generation {
 /** A piece of this text makes the engine fail. */
 export const failingPiece = '\u0000fail';
 
+/** At a piece of this text the answer waits until it is cancelled. */
+export const pausingPiece = '\u0000pause';
+
 function* choiceEvents(
   request: GenerationRequest,
   choiceIndex: number,
   text: Iterable<string>,
-): Generator<GenerationEvent> {
+): Generator<GenerationEvent | 'pause'> {
   let count = 0;
   let whole = '';
   for (const piece of text) {
+    if (piece === pausingPiece) yield 'pause';
     if (piece === failingPiece) {
       yield { kind: 'failed', reason: 'engine', message: 'a step failed' };
       return;

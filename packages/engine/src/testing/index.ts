@@ -1,0 +1,1 @@
+export { failingPiece, FakeEngine, type FakeEngineOptions, pausingPiece } from './fake-engine.ts';
