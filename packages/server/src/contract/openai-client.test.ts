@@ -1,44 +1,81 @@
 import assert from 'node:assert/strict';
-import { describe, type TestContext } from 'node:test';
-import { createEngine, serveEngine, type ServedEngine } from '@millrace/engine';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, describe } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { createEngine, type EngineServer, serveEngine } from '@millrace/engine';
 import { FakeEngine, pausingPiece } from '@millrace/engine/testing';
 import { requireTestModel } from '@millrace/llama/testing';
 import { type ServerUnderTest, testOpenAiClient } from '../testing/openai-client-contract.ts';
 
-async function serve(t: TestContext, engine: ServedEngine): Promise<ServerUnderTest> {
-  const server = await serveEngine({ engine, listen: { host: '127.0.0.1', port: 0 } });
-  t.after(() => server[Symbol.asyncDispose]());
-  assert.ok('port' in server.address);
-  return { url: `http://127.0.0.1:${server.address.port}` };
+const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
+const anyPort = { host: '127.0.0.1', port: 0 } as const;
+
+function urlOf({ address }: EngineServer): string {
+  assert.ok('port' in address);
+  return `http://${address.host}:${address.port}`;
 }
 
 describe('the openai client with a server of a fake engine', () => {
-  testOpenAiClient(async (t) =>
-    serve(
-      t,
-      new FakeEngine({
-        *answer(_, { ignoreEos, sampling }) {
-          if (ignoreEos) yield* ['It ', 'is ', 'a ', 'wide ', 'river ', pausingPiece];
-          const gbnf = sampling.grammar?.gbnf ?? '';
-          if (gbnf.includes('get_weather')) {
-            yield '<tool_call>\n{"name": "get_weather", "arguments": ';
-            yield '{"city": "Bern"}}\n</tool_call>';
-          } else if (gbnf !== '') yield '{"city": "Bern"}';
-          else for (const word of ['It ', 'is ', 'wide.']) yield word;
-        },
-      }),
-    ),
-  );
+  testOpenAiClient(async (t) => {
+    const engine = new FakeEngine({
+      *answer(_, { ignoreEos, sampling }) {
+        if (ignoreEos) yield* ['It ', 'is ', 'a ', 'wide ', 'river ', pausingPiece];
+        const gbnf = sampling.grammar?.gbnf ?? '';
+        if (gbnf.includes('get_weather')) {
+          yield '<tool_call>\n{"name": "get_weather", "arguments": ';
+          yield '{"city": "Bern"}}\n</tool_call>';
+        } else if (gbnf !== '') yield '{"city": "Bern"}';
+        else for (const word of ['It ', 'is ', 'wide.']) yield word;
+      },
+    });
+    const server = await serveEngine({ engine, listen: anyPort });
+    t.after(() => server[Symbol.asyncDispose]());
+    return { url: urlOf(server) };
+  });
 });
 
 describe('the openai client with a server of the engine', () => {
+  const stack = new AsyncDisposableStack();
+  let opened: Promise<ServerUnderTest> | undefined;
+  const open = async (modelPath: string): Promise<ServerUnderTest> => {
+    const engine = stack.use(await createEngine({ modelPath, contextTokensMax: 2048 }));
+    const server = stack.use(await serveEngine({ engine, listen: anyPort }));
+    return { url: urlOf(server) };
+  };
+  after(() => stack.disposeAsync());
   testOpenAiClient(async (t) => {
     const modelPath = requireTestModel(t);
-    if (modelPath === undefined) return undefined;
-    const engine = await createEngine({ modelPath, contextTokensMax: 2048 });
-    const server = await serve(t, engine);
-    t.after(() => engine[Symbol.asyncDispose]());
-    return server;
+    return modelPath === undefined ? undefined : (opened ??= open(modelPath));
+  });
+});
+
+describe('the openai client with the whole product', () => {
+  let child: ChildProcess | undefined;
+  let opened: Promise<ServerUnderTest> | undefined;
+  after(async () => {
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  });
+  const open = async (modelPath: string): Promise<ServerUnderTest> => {
+    const flags = ['--port=0', '--no-open', '--no-tune', `--model=${modelPath}`];
+    child = spawn(process.execPath, [...process.execArgv, program, 'up', ...flags], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    assert.ok(child.stdout !== null);
+    let log = '';
+    for await (const text of child.stdout) {
+      log += String(text);
+      const url = /http:\/\/127\.0\.0\.1:\d+(?=\/v1)/.exec(log)?.[0];
+      if (url !== undefined) return { url };
+    }
+    throw new Error(`millrace up ended before it served: ${log}`);
+  };
+  testOpenAiClient(async (t) => {
+    const modelPath = requireTestModel(t);
+    return modelPath === undefined ? undefined : (opened ??= open(modelPath));
   });
 });
 

@@ -38,7 +38,6 @@ const linesKept = 8;
 export class EngineProcess implements AsyncDisposable {
   readonly #options: Required<EngineProcessOptions>;
   readonly #folder: string;
-  readonly #socketPath: string;
   #child: ChildProcess | undefined;
   #timer: Timer | undefined;
   #isReady = false;
@@ -47,6 +46,7 @@ export class EngineProcess implements AsyncDisposable {
   #restartAtMs = 0;
   #startedAtMs = 0;
   #modelId = '';
+  #spawnCount = 0;
   readonly #lastLines: string[] = [];
   readonly #waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] =
     [];
@@ -55,7 +55,6 @@ export class EngineProcess implements AsyncDisposable {
     this.#options = { restartMsMin: 250, restartMsMax: 15_000, stableMs: 30_000, ...options };
     // The folder is this user's alone, so that nobody else can reach the socket.
     this.#folder = mkdtempSync(join(tmpdir(), 'millrace-'));
-    this.#socketPath = join(this.#folder, 'engine.sock');
   }
 
   get address(): BackendAddress {
@@ -102,7 +101,13 @@ export class EngineProcess implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** Every start has a socket of its own: an engine that was killed has left the last one behind. */
+  get #socketPath(): string {
+    return join(this.#folder, `engine-${this.#spawnCount}.sock`);
+  }
+
   #spawn(): void {
+    this.#spawnCount++;
     const { command, env, clock } = this.#options;
     const [program, ...args] = command;
     this.#startedAtMs = clock.nowMs();
