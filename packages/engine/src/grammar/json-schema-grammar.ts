@@ -108,7 +108,7 @@ class SchemaCompiler {
   }
 
   #typed(facts: SchemaFacts): readonly Expression[] {
-    if (facts.values !== undefined) return valueOptions(facts, facts.values);
+    if (facts.values !== undefined) return valueOptions(this.#builder, facts);
     if (facts.parts.every(({ schema }) => isUnbounded(schema))) return [this.#rules.value()];
     const types = facts.types.has('number')
       ? facts.types.difference(new Set(['integer']))
@@ -142,14 +142,15 @@ class SchemaCompiler {
   }
 }
 
-function valueOptions(facts: SchemaFacts, values: readonly string[]): readonly Expression[] {
+function valueOptions(builder: GrammarBuilder, facts: SchemaFacts): readonly Expression[] {
+  const values = facts.values ?? [];
   const characterCount = values.reduce((sum, json) => sum + json.length, 0);
   if (characterCount > grammarBounds.charactersMax) {
     const allowed = `values of at most ${grammarBounds.charactersMax} characters together`;
     throw unsupported({ pointer: facts.pointer, keyword: 'enum', allowed });
   }
   const allowed = values.filter((json) => allowsValue(facts, JSON.parse(json)));
-  return allowed.length === 0 ? [] : [textChoice(allowed)];
+  return allowed.length === 0 ? [] : [textChoice(builder, allowed)];
 }
 
 /** True for a schema that every value satisfies. */

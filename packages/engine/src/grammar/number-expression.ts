@@ -77,9 +77,9 @@ function decimalsFrom(floor: NumberBound, range: NumberRange): Expression | unde
   const isRaised =
     range.lowest !== undefined &&
     (range.lowest.value > 0 || (range.lowest.value === 0 && range.lowest.isExclusive));
-  const low = decimalOf(isRaised && range.lowest !== undefined ? range.lowest : floor);
+  const low = decimalOf(isRaised && range.lowest !== undefined ? range.lowest : floor, 'low');
   if (range.highest !== undefined && range.highest.value < 0) return undefined;
-  const high = range.highest && decimalOf(range.highest);
+  const high = range.highest && decimalOf(range.highest, 'high');
   return decimalsBetween(low, high === undefined || high.whole === beyond ? undefined : high);
 }
 
@@ -110,17 +110,24 @@ function safeDigits(whole: bigint): number {
   return Math.min(fractionDigitsMax, Math.max(1, significantMax - String(whole).length));
 }
 
-/** The shortest digits that read back as the bound. */
-function decimalOf({ value, isExclusive }: NumberBound): Decimal {
+/** Bounds have no more digits behind the point than this, so that grammars stay small. */
+const boundDigitsMax = 30;
+
+/**
+ * The shortest digits that read back as the bound. Of very small numbers the last digits are cut off, and what is
+ * allowed with them: the cut lies below the bound, so a lower bound must be passed and an upper one may be met.
+ */
+function decimalOf({ value, isExclusive }: NumberBound, side: 'low' | 'high'): Decimal {
   const [mantissa = '0', exponentText = '0'] = String(value).split('e');
   const [whole = '0', fraction = ''] = mantissa.split('.');
   const digits = whole + fraction;
   const point = whole.length + Number(exponentText);
   const padded = point <= 0 ? '0'.repeat(1 - point) + digits : digits.padEnd(point, '0');
   const at = Math.max(1, point);
+  const behind = padded.slice(at).replace(/0+$/, '');
   return {
     whole: clamp(BigInt(padded.slice(0, at))),
-    digits: padded.slice(at).replace(/0+$/, ''),
-    isExclusive,
+    digits: behind.slice(0, boundDigitsMax).replace(/0+$/, ''),
+    isExclusive: behind.length > boundDigitsMax ? side === 'low' : isExclusive,
   };
 }
