@@ -9,19 +9,21 @@ import type { Model } from './model/model.ts';
 import type { ContextOptions, SamplerOptions } from './options.ts';
 import { requireTestModel } from './testing/model-path.ts';
 
+/** Contexts go before their model: hooks run in the order in which they were set. */
+const contextsOf = new WeakMap<Model, readonly Context[]>();
+
 async function openModel(t: TestContext): Promise<Model | undefined> {
   const path = requireTestModel(t);
   if (path === undefined) return undefined;
   const model = await loadLlama({ accelerator: 'cpu' }).loadModel(path);
-  t.after(() => model[Symbol.dispose]());
+  t.after(() => {
+    for (const context of contextsOf.get(model) ?? []) context[Symbol.dispose]();
+    model[Symbol.dispose]();
+  });
   return model;
 }
 
-async function openContext(
-  t: TestContext,
-  model: Model,
-  options: Partial<ContextOptions> = {},
-): Promise<Context> {
+async function openContext(model: Model, options: Partial<ContextOptions> = {}): Promise<Context> {
   const context = await model.createContext({
     layout: 'streams',
     sequencesMax: 3,
@@ -31,7 +33,7 @@ async function openContext(
     threads: 2,
     ...options,
   });
-  t.after(() => context[Symbol.dispose]());
+  contextsOf.set(model, [...(contextsOf.get(model) ?? []), context]);
   return context;
 }
 
@@ -111,10 +113,18 @@ test('text survives tokens and back, special tokens only where they are asked fo
   assert.equal(vocabulary.detokenize(parsed, { special: true }), '<|im_end|>');
 });
 
+test('a vocabulary can be loaded without weights', async (t) => {
+  const path = requireTestModel(t);
+  if (path === undefined) return;
+  using model = await loadLlama().loadModel(path, { vocabularyOnly: true });
+  assert.ok(model.vocabulary.tokenCount > 1000);
+  assert.equal(model.layerCount, 0);
+});
+
 test('a copied sequence goes on as its source does, and leaves it alone', async (t) => {
   const model = await openModel(t);
   if (model === undefined) return;
-  const context = await openContext(t, model);
+  const context = await openContext(model);
   const tokens = model.vocabulary.tokenize(text, { addSpecial: true, parseSpecial: false });
   const whole = await compute(context, tokens, { sequence: 0 });
   context.copySequence(0, 2);
@@ -129,7 +139,7 @@ test('a saved sequence can be restored in contexts of other shapes', async (t) =
   const model = await openModel(t);
   if (model === undefined) return;
   const tokens = model.vocabulary.tokenize(text, { addSpecial: true, parseSpecial: false });
-  const source = await openContext(t, model);
+  const source = await openContext(model);
   const expected = bestOf(await compute(source, tokens, { sequence: 1 }));
   const state = source.saveSequence(1);
   for (const options of [
@@ -137,7 +147,7 @@ test('a saved sequence can be restored in contexts of other shapes', async (t) =
     { sequencesMax: 1 },
     { layout: 'unified', cellsTotal: 512 },
   ] as const) {
-    const target = await openContext(t, model, options);
+    const target = await openContext(model, options);
     assert.ok(target.restoreSequence(0, state));
     assert.equal(target.lastPosition(0), tokens.length - 1);
     target.removeCells(0, tokens.length - 1);
@@ -155,9 +165,9 @@ test('a state that does not fit is refused, not fatal', async (t) => {
   const tokens = model.vocabulary
     .tokenize(text.repeat(20), { addSpecial: true, parseSpecial: false })
     .subarray(0, 250);
-  const source = await openContext(t, model);
+  const source = await openContext(model);
   await compute(source, tokens, { sequence: 0 });
-  const small = await openContext(t, model, {
+  const small = await openContext(model, {
     layout: 'unified',
     cellsPerSequence: 256,
     cellsTotal: 256,
@@ -170,7 +180,7 @@ test('a state that does not fit is refused, not fatal', async (t) => {
 test('rules whose breach would end the process are asserted first', async (t) => {
   const model = await openModel(t);
   if (model === undefined) return;
-  const context = await openContext(t, model);
+  const context = await openContext(model);
   using batch = context.createBatch();
   assert.throws(() => batch.add(-1, 0, 0, true), /vocabulary/);
   assert.throws(() => batch.add(1, 0, 3, true), /range/);
@@ -189,7 +199,7 @@ test('rules whose breach would end the process are asserted first', async (t) =>
 test('a seed repeats a draw; a bias and a grammar rule it', async (t) => {
   const model = await openModel(t);
   if (model === undefined) return;
-  const context = await openContext(t, model);
+  const context = await openContext(model);
   const prompt = 'Once upon a time';
   const drawn = {
     temperature: 1,

@@ -30,6 +30,7 @@ export interface ContextStart {
   readonly embeddingSize: number;
   /** True when a saved sequence has the one form that can be moved between contexts. */
   readonly isPortable: boolean;
+  readonly onDispose: () => void;
 }
 
 const untilEnd = -1;
@@ -242,6 +243,7 @@ export class Context implements Disposable {
     this.#address = undefined;
     this.#functions.call('llama_free', address);
     this.#threadPool?.[Symbol.dispose]();
+    this.#start.onDispose();
     for (const block of this.#loraArrays.splice(0)) block[Symbol.dispose]();
   }
 

@@ -124,7 +124,12 @@ async function loadModel(
       { code: 'LLAMA_MODEL_UNREADABLE' },
     );
   }
-  return new Model({ functions, address, path });
+  return new Model({
+    functions,
+    address,
+    path,
+    isVocabularyOnly: options.vocabularyOnly ?? false,
+  });
 }
 
 async function quantize(functions: LlamaFunctions, job: QuantizeJob): Promise<void> {

@@ -39,11 +39,13 @@ export class Model implements Disposable {
   readonly #functions: LlamaFunctions;
   readonly #scratch: CandidateScratch;
   #address: Pointer | undefined;
+  #contextCount = 0;
 
   constructor(options: {
     readonly functions: LlamaFunctions;
     readonly address: Pointer;
     readonly path: string;
+    readonly isVocabularyOnly: boolean;
   }) {
     const { functions, address } = options;
     this.#functions = functions;
@@ -58,9 +60,12 @@ export class Model implements Disposable {
       .replace(/ - .*$/, '');
     this.contextTokensTrained = functions.call<number>('llama_model_n_ctx_train', address);
     this.embeddingSize = functions.call<number>('llama_model_n_embd', address);
-    this.layerCount = functions.call<number>('llama_model_n_layer', address);
-    this.headCount = functions.call<number>('llama_model_n_head', address);
-    this.headCountKv = functions.call<number>('llama_model_n_head_kv', address);
+    // libllama aborts when a model without weights is asked for its layers.
+    const ask = (name: string): number =>
+      options.isVocabularyOnly ? 0 : functions.call<number>(name, address);
+    this.layerCount = ask('llama_model_n_layer');
+    this.headCount = ask('llama_model_n_head');
+    this.headCountKv = ask('llama_model_n_head_kv');
     this.parameterCount = Number(functions.call('llama_model_n_params', address));
     this.sizeBytes = Number(functions.call('llama_model_size', address));
     const architecture = this.metadata.get('general.architecture') ?? '';
@@ -72,7 +77,7 @@ export class Model implements Disposable {
     this.isRecurrent =
       functions.call<boolean>('llama_model_is_recurrent', address) ||
       functions.call<boolean>('llama_model_is_hybrid', address);
-    const windowTokens = functions.call<number>('llama_model_n_swa', address);
+    const windowTokens = ask('llama_model_n_swa');
     this.hasPortableSequences = !this.isRecurrent && windowTokens === 0;
     this.hasEncoder = functions.call<boolean>('llama_model_has_encoder', address);
     this.vocabulary = new Vocabulary(
@@ -94,7 +99,13 @@ export class Model implements Disposable {
 
   /** Creates a context off the event loop; its memory is taken in full at once. Throws `LLAMA_CONTEXT_FAILED`. */
   async createContext(options: ContextOptions): Promise<Context> {
-    const address = await createContextAddress(this.#functions, this.#open(), options);
+    this.#contextCount++;
+    const address = await createContextAddress(this.#functions, this.#open(), options).catch(
+      (error: unknown) => {
+        this.#contextCount--;
+        throw error;
+      },
+    );
     return new Context({
       functions: this.#functions,
       address,
@@ -102,6 +113,7 @@ export class Model implements Disposable {
       vocabularySize: this.vocabulary.tokenCount,
       embeddingSize: this.embeddingSize,
       isPortable: this.hasPortableSequences,
+      onDispose: () => this.#contextCount--,
     });
   }
 
@@ -133,6 +145,7 @@ export class Model implements Disposable {
   [Symbol.dispose](): void {
     const address = this.#address;
     if (address === undefined) return;
+    assert(this.#contextCount === 0, `the contexts of model ${this.path} are disposed before it`);
     this.#address = undefined;
     this.#scratch[Symbol.dispose]();
     this.#functions.call('llama_model_free', address);

