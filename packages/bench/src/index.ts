@@ -1,1 +1,1 @@
-export {};
+export { type BenchTerminal, runBench } from './run-bench.ts';

@@ -1,0 +1,17 @@
+import type { Figure, Goal } from '../report/report.ts';
+
+/** What a comparison found. */
+export interface Comparison {
+  readonly figures: readonly Figure[];
+  readonly goals: readonly Goal[];
+  readonly notes: readonly string[];
+}
+
+/** What every comparison needs. */
+export interface BenchContext {
+  /** A GGUF file. */
+  readonly model: string;
+  readonly threads: number;
+  readonly rounds: number;
+  readonly onProgress: (text: string) => void;
+}

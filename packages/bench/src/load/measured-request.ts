@@ -1,0 +1,122 @@
+import { Agent, request as openRequest } from 'node:http';
+
+/** One request as a client measures it; times in milliseconds. */
+export interface MeasuredRequest {
+  readonly outcome: 'answered' | 'refused' | 'failed';
+  readonly reason: string;
+  readonly ttftMs: number;
+  readonly totalMs: number;
+  /** Longest pause between two pieces of text. */
+  readonly worstGapMs: number;
+  readonly outputTokens: number;
+  readonly cachedTokens: number;
+}
+
+/** What is asked. */
+export interface LoadRequest {
+  readonly prompt: string;
+  readonly outputTokens: number;
+}
+
+/** Where it is asked. */
+export interface LoadTarget {
+  readonly url: string;
+  readonly modelId: string;
+  readonly agent: Agent;
+}
+
+/** A request that takes longer counts as failed. */
+const requestMsMax = 300_000;
+
+interface Chunk {
+  readonly choices?: readonly { readonly text?: string }[];
+  readonly usage?: {
+    readonly completion_tokens?: number;
+    readonly prompt_tokens_details?: { readonly cached_tokens?: number } | null;
+  } | null;
+}
+
+/** Sends one streamed completion and measures it. Never throws: a failure is a measurement. */
+export function measure(target: LoadTarget, load: LoadRequest): Promise<MeasuredRequest> {
+  const startedAtMs = performance.now();
+  const body = JSON.stringify({
+    model: target.modelId,
+    prompt: load.prompt,
+    max_tokens: load.outputTokens,
+    temperature: 0,
+    stream: true,
+    stream_options: { include_usage: true },
+    ignore_eos: true,
+  });
+  return new Promise((resolve) => {
+    const meter = new Meter(startedAtMs);
+    const fail = (reason: string): void => resolve(meter.finish('failed', reason));
+    const url = new URL('/v1/completions', target.url);
+    const outgoing = openRequest(url, {
+      method: 'POST',
+      agent: target.agent,
+      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      timeout: requestMsMax,
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`nothing for ${requestMsMax} ms`)));
+    outgoing.on('error', (error) => fail(error.message));
+    outgoing.on('response', (message) => {
+      let rest = '';
+      message.setEncoding('utf8');
+      message.on('data', (piece: string) => {
+        const events = (rest + piece).split('\n\n');
+        rest = events.pop() ?? '';
+        for (const event of events) meter.take(event);
+      });
+      message.on('error', (error) => fail(error.message));
+      message.on('end', () => {
+        if (message.statusCode === 200) resolve(meter.finish('answered', ''));
+        else
+          resolve(meter.finish('refused', `status ${message.statusCode}: ${rest.slice(0, 200)}`));
+      });
+    });
+    outgoing.end(body);
+  });
+}
+
+class Meter {
+  readonly #startedAtMs: number;
+  #firstAtMs = 0;
+  #lastAtMs = 0;
+  #worstGapMs = 0;
+  #pieces = 0;
+  #outputTokens = 0;
+  #cachedTokens = 0;
+
+  constructor(startedAtMs: number) {
+    this.#startedAtMs = startedAtMs;
+  }
+
+  take(event: string): void {
+    const data = event.replace(/^data: /, '');
+    if (data === '[DONE]' || !data.startsWith('{')) return;
+    const chunk = JSON.parse(data) as Chunk;
+    const { usage } = chunk;
+    if (usage?.completion_tokens !== undefined) this.#outputTokens = usage.completion_tokens;
+    this.#cachedTokens = usage?.prompt_tokens_details?.cached_tokens ?? this.#cachedTokens;
+    if ((chunk.choices?.[0]?.text ?? '') === '') return;
+    const nowMs = performance.now();
+    if (this.#firstAtMs === 0) this.#firstAtMs = nowMs;
+    else this.#worstGapMs = Math.max(this.#worstGapMs, nowMs - this.#lastAtMs);
+    this.#lastAtMs = nowMs;
+    this.#pieces++;
+  }
+
+  finish(outcome: MeasuredRequest['outcome'], reason: string): MeasuredRequest {
+    const endMs = performance.now();
+    return {
+      outcome,
+      reason,
+      ttftMs: (this.#firstAtMs === 0 ? endMs : this.#firstAtMs) - this.#startedAtMs,
+      totalMs: endMs - this.#startedAtMs,
+      worstGapMs: this.#worstGapMs,
+      outputTokens: this.#outputTokens === 0 ? this.#pieces : this.#outputTokens,
+      cachedTokens: this.#cachedTokens,
+    };
+  }
+}

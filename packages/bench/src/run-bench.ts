@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { BenchContext, Comparison } from './compare/comparison.ts';
+import { compareLlamaServer } from './compare/llama-server.ts';
+import { measureOverhead } from './compare/overhead.ts';
+import { soak } from './compare/soak.ts';
+import { compareStatic } from './compare/static-batching.ts';
+import { report } from './report/report.ts';
+
+/** Where a measurement writes. */
+export interface BenchTerminal {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+const usage = `Usage: millrace bench engine [--only static,llama-server,overhead] [--rounds 3] --model FILE
+       millrace bench soak [--requests 10000] --model FILE
+
+Measures side by side in one run, prints a table and writes it to results/.
+`;
+
+const parts: Readonly<Record<string, (context: BenchContext) => Promise<Comparison>>> = {
+  overhead: measureOverhead,
+  static: compareStatic,
+  'llama-server': compareLlamaServer,
+};
+
+/** Runs a measurement; resolves to the exit status. Missing a goal is no failure: it is told. */
+export async function runBench(args: readonly string[], terminal: BenchTerminal): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      only: { type: 'string', default: 'overhead,static,llama-server' },
+      rounds: { type: 'string', default: '3' },
+      requests: { type: 'string', default: '10000' },
+      model: { type: 'string' },
+      threads: { type: 'string', default: String(availableParallelism()) },
+    },
+  });
+  const [name] = positionals;
+  const { model } = values;
+  if ((name !== 'engine' && name !== 'soak') || model === undefined || !existsSync(model)) {
+    terminal.err(
+      model === undefined || existsSync(model) ? usage : `There is no file ${model}.\n${usage}`,
+    );
+    return 2;
+  }
+  const context: BenchContext = {
+    model,
+    threads: Number(values.threads),
+    rounds: Number(values.rounds),
+    onProgress: (text) => terminal.err(`${text}\n`),
+  };
+  const chosen = name === 'soak' ? [] : values.only.split(',');
+  const unknown = chosen.find((part) => parts[part] === undefined);
+  if (unknown !== undefined) {
+    terminal.err(
+      `There is no comparison "${unknown}"; there are: ${Object.keys(parts).join(', ')}.\n`,
+    );
+    return 2;
+  }
+  const found: Comparison[] = name === 'soak' ? [await soak(context, Number(values.requests))] : [];
+  for (const part of chosen) found.push(await (parts[part] as (typeof parts)[string])(context));
+  const text = report({
+    name: name === 'soak' ? 'soak' : `engine-${chosen.join('-')}`,
+    command: `millrace bench ${args.filter((arg) => !arg.includes('/')).join(' ')}`,
+    figures: found.flatMap((part) => part.figures),
+    goals: found.flatMap((part) => part.goals),
+    notes: found.flatMap((part) => part.notes),
+  });
+  terminal.out(text);
+  return 0;
+}

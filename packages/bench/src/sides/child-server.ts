@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { RunningSide } from './side.ts';
+
+const startMsMax = 120_000;
+const lookMs = 100;
+
+/** Starts a server process, waits until it answers `/health`, and ends it when disposed. */
+export async function startChild(step: {
+  readonly command: (port: number) => readonly string[];
+  readonly modelId: string;
+  readonly env?: Readonly<Record<string, string>>;
+}): Promise<RunningSide> {
+  const port = await freePort();
+  const [program, ...args] = step.command(port);
+  const child = spawn(program as string, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...step.env },
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-4000)));
+  const url = `http://127.0.0.1:${port}`;
+  const ended = once(child, 'exit');
+  for (let waitedMs = 0; ; waitedMs += lookMs) {
+    if (child.exitCode !== null || waitedMs > startMsMax) {
+      child.kill('SIGKILL');
+      throw new Error(`${program} does not serve after ${waitedMs} ms: ${log}`);
+    }
+    const isUp = await fetch(`${url}/health`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (isUp) break;
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+  return {
+    url,
+    modelId: step.modelId,
+    processId: child.pid ?? 0,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      const cut = setTimeout(() => child.kill('SIGKILL'), 5000);
+      await ended;
+      clearTimeout(cut);
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
