@@ -1,15 +1,16 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { run } from 'node:test';
 import { spec, type TestEvent } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 import { requireNode } from '../packages/server/bin/pinned-node.js';
+import { Tally } from './test-run/tally.ts';
 
 const defaultGlobs = ['packages/*/src/**/*.test.ts', 'tools/*/**/*.test.ts'];
 const defaultModel = 'SmolLM2-135M-Instruct.Q4_1.gguf';
-const testTimeoutMs = 180_000;
-const shownReasonsMax = 40;
+const testTimeoutMs = 300_000;
 
 const help = `npm test -- [--name PATTERN] [GLOB...]
 Runs all tests, or those whose files match a glob and whose titles match a pattern.
@@ -25,82 +26,61 @@ const { values, positionals } = parseArgs({
 if (values.help === true) process.stdout.write(help);
 else process.exitCode = await runTests(positionals.length > 0 ? positionals : defaultGlobs);
 
-async function runTests(globPatterns: readonly string[]): Promise<number> {
+async function runTests(globs: readonly string[]): Promise<number> {
   process.env['MILLRACE_TEST_MODEL'] ??= findDefaultModel() ?? '';
+  const paths = globSync([...globs]).toSorted();
+  const [withModel, others] = [paths.filter(needsModel), paths.filter((path) => !needsModel(path))];
+  const tally = new Tally();
+  const reporter = new spec();
+  reporter.pipe(process.stdout);
+  await runFiles(others, { concurrency: availableParallelism(), tally, reporter });
+  // Every one of them computes on all cores: side by side they only wait for each other.
+  await runFiles(withModel, { concurrency: 1, tally, reporter });
+  process.stdout.write(tally.describeSkips());
+  for (const event of tally.totals()) reporter.write(event);
+  await new Promise((resolve) => reporter.end(resolve));
+  return exitCode(tally, globs);
+}
+
+interface RunOptions {
+  readonly concurrency: number;
+  readonly tally: Tally;
+  readonly reporter: Writable;
+}
+
+async function runFiles(
+  paths: readonly string[],
+  { concurrency, tally, reporter }: RunOptions,
+): Promise<void> {
+  if (paths.length === 0) return;
   const events = run({
-    globPatterns: [...globPatterns],
+    files: [...paths],
     execArgv: ['--conditions=@millrace/source'],
-    concurrency: availableParallelism(),
+    concurrency,
     timeout: testTimeoutMs,
     ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
   });
-  const reporter = new spec();
-  reporter.pipe(process.stdout);
-  const skipped = new Map<string, string[]>();
-  const counts = { run: 0, failed: 0 };
-  let isSummed = false;
   for await (const event of events as AsyncIterable<TestEvent>) {
-    count(event, { counts, skipped });
-    if (!isSummed && isSummary(event)) {
-      isSummed = true;
-      process.stdout.write(describeSkips(skipped));
-    }
-    reporter.write(event);
+    if (tally.add(event)) reporter.write(event);
   }
-  await new Promise((resolve) => reporter.end(resolve));
-  return exitCode(counts, skipped, globPatterns);
 }
 
-interface Tally {
-  readonly counts: { run: number; failed: number };
-  readonly skipped: Map<string, string[]>;
-}
-
-function count(event: TestEvent, { counts, skipped }: Tally): void {
-  if (event.type !== 'test:pass' && event.type !== 'test:fail') return;
-  if (event.type === 'test:fail') counts.failed++;
-  if (event.data.details.type === 'suite') return;
-  counts.run++;
-  if (event.data.skip === undefined || event.data.skip === false) return;
-  const reason = typeof event.data.skip === 'string' ? event.data.skip : 'no reason given';
-  const titles = skipped.get(reason) ?? [];
-  titles.push(event.data.name);
-  skipped.set(reason, titles);
-}
-
-function isSummary(event: TestEvent): boolean {
+function needsModel(path: string): boolean {
   return (
-    event.type === 'test:diagnostic' &&
-    event.data.nesting === 0 &&
-    /^tests \d+$/.test(event.data.message)
+    path.endsWith('.model.test.ts') || readFileSync(path, 'utf8').includes('MILLRACE_TEST_MODEL')
   );
 }
 
-function describeSkips(skipped: ReadonlyMap<string, readonly string[]>): string {
-  const lines = [...skipped].map(([reason, titles]) => `  ${titles.length} × ${reason}\n`);
-  const rest =
-    lines.length > shownReasonsMax ? `  and ${lines.length - shownReasonsMax} more reasons\n` : '';
-  return lines.length === 0
-    ? ''
-    : `\nSkipped:\n${lines.slice(0, shownReasonsMax).join('')}${rest}\n`;
-}
-
-function exitCode(
-  counts: Tally['counts'],
-  skipped: Tally['skipped'],
-  globs: readonly string[],
-): number {
-  if (counts.run === 0) {
+function exitCode(tally: Tally, globs: readonly string[]): number {
+  if (tally.ran === 0) {
     process.stderr.write(`no test was run: ${globs.join(' ')}\n`);
     return 1;
   }
-  if (process.env['MILLRACE_FORBID_SKIPS'] === '1' && skipped.size > 0) {
-    process.stderr.write(
-      'MILLRACE_FORBID_SKIPS=1: a test that must run here was skipped; the reasons stand above.\n',
-    );
+  if (process.env['MILLRACE_FORBID_SKIPS'] === '1' && tally.skippedReasons.length > 0) {
+    process.stderr.write('MILLRACE_FORBID_SKIPS=1: tests that must run were skipped, see above\n');
     return 1;
   }
-  return counts.failed > 0 ? 1 : 0;
+  return tally.failed > 0 ? 1 : 0;
 }
 
 function findDefaultModel(): string | undefined {
