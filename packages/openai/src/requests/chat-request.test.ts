@@ -151,6 +151,9 @@ describe('parseChatRequest', () => {
     );
     assert.equal(refused({ ...base, tools: [...tools, ...tools] }).param, 'tools[1].function.name');
     assert.deepEqual(parsed({ tools }).toolChoice, { kind: 'auto' });
+    const response_format = { type: 'json_object' };
+    assert.equal(refused({ ...base, tools, response_format }).param, 'response_format');
+    parsed({ tools, response_format, tool_choice: 'none' });
   });
 });
 

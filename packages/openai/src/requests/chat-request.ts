@@ -154,23 +154,22 @@ function checkToolChoice(choice: ToolChoice, tools: readonly FunctionTool[]): vo
   );
 }
 
-/** One grammar at most binds an answer. */
+/** One grammar at most binds an answer, and a bound answer cannot be a call. */
 function checkGrammar(
   fields: Partial<ChatFields> & Pick<ChatFields, 'response_format' | 'tool_choice'>,
 ): void {
   const isForm = fields.response_format.kind !== 'text';
-  const isCall = fields.tool_choice.kind === 'required' || fields.tool_choice.kind === 'function';
   if (fields.grammar !== undefined && isForm) {
     throw contradiction(
       'grammar',
       "'grammar' and 'response_format' both bind the answer: send one.",
     );
   }
-  if (isCall && (isForm || fields.grammar !== undefined)) {
-    const other = isForm ? 'response_format' : 'grammar';
-    throw contradiction(
-      'tool_choice',
-      `'tool_choice' forces a call and '${other}' binds the answer: send one.`,
-    );
-  }
+  const mayCall = fields.tool_choice.kind !== 'none' && (fields.tools ?? []).length > 0;
+  if (!mayCall || (!isForm && fields.grammar === undefined)) return;
+  const field = isForm ? 'response_format' : 'grammar';
+  throw contradiction(
+    field,
+    `'${field}' binds the whole answer, which then cannot be a call of 'tools': send one, or 'tool_choice' "none".`,
+  );
 }
