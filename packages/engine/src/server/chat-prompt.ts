@@ -10,6 +10,7 @@ import { EngineError } from '../errors.ts';
 import { grammarOfJsonObject, grammarOfJsonSchema } from '../grammar/json-schema-grammar.ts';
 import { prepareTools, type ToolPlan } from '../tools/prepare-tools.ts';
 import { renderableMessages } from '../tools/render-messages.ts';
+import { checkClientGrammar } from './client-grammar.ts';
 import { tokensOfPrompt } from './prompt-tokens.ts';
 import type { ServedModel } from './served-engine.ts';
 
@@ -31,6 +32,7 @@ export interface ChatModel {
 /** Renders a conversation and finds its grammar. Throws `RefusedError`. */
 export function chatPrompt(request: ChatRequest, chat: ChatModel): ChatPrompt {
   const { responseFormat, grammar } = request;
+  checkClientGrammar(grammar);
   const plan = planOf(request, chat);
   const text = renderChat(request, plan, chat);
   return {

@@ -8,6 +8,7 @@ import {
   type TokenChoice,
 } from '@millrace/openai';
 import { assertDefined } from '@millrace/stdx';
+import { checkClientGrammar } from './client-grammar.ts';
 import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { generationRequest, GenerationSet } from './generation-set.ts';
@@ -25,6 +26,7 @@ export async function answerCompletion(
   context.checkModel(request.model);
   const { model } = context.engine;
   checkBiases(request.sampling, model);
+  checkClientGrammar(request.grammar);
   const addSpecial = request.addsSpecialTokens;
   const prompts = request.prompts.map((prompt, index) => {
     const path = request.prompts.length === 1 ? 'prompt' : `prompt[${index}]`;

@@ -245,6 +245,20 @@ describe('chat completions', () => {
     assert.equal(second.status, 400);
   });
 
+  test('refuses a grammar that would hurt libllama', async (t) => {
+    const { engine, post } = await open(t);
+    const grammar = `root ::= ${'('.repeat(50_000)}"a"${')'.repeat(50_000)}`;
+    for (const [path, body] of [
+      ['/v1/chat/completions', chat],
+      ['/v1/completions', completion],
+    ] as const) {
+      const response = await post(path, { ...body, grammar });
+      assert.equal(response.status, 400);
+      assert.equal((await errorOf(response))['param'], 'grammar');
+    }
+    assert.equal(engine.requests.length, 0);
+  });
+
   test('refuses a conversation where the model has no template', async (t) => {
     const { post } = await open(t, { chatTemplate: undefined });
     const response = await post('/v1/chat/completions', chat);
