@@ -455,6 +455,32 @@ describe('refusals', () => {
     assert.equal(error['param'], 'prompt');
   });
 
+  test('bear values nested without end', async (t) => {
+    const { engine, post } = await open(t);
+    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    const start = JSON.stringify(chat).slice(0, -1);
+    for (const field of [
+      'messages',
+      'metadata',
+      'stop',
+      'chat_template_kwargs',
+      'suffix',
+      'user',
+    ]) {
+      const text = `${start},"${field}":{"a":${deep}}}`;
+      const response = await post('/v1/chat/completions', text);
+      await response.text();
+      assert.ok([200, 400].includes(response.status), `${field}: ${response.status}`);
+    }
+    const tool = `{"type":"function","function":{"name":"f","parameters":{"properties":{"a":${deep}}}}}`;
+    for (const choice of ['auto', 'required']) {
+      const text = `${start},"tools":[${tool}],"tool_choice":"${choice}"}`;
+      const response = await post('/v1/chat/completions', text);
+      assert.equal(response.status, 400, await response.text());
+    }
+    assert.ok(engine.isReady);
+  });
+
   test('tell where JSON breaks', async (t) => {
     const { post } = await open(t);
     for (const body of ['{"model": }', '{"model"']) {
