@@ -205,6 +205,20 @@ test('a full queue, an endless prompt and a bad grammar are refused at once', as
   await Promise.all(accepted.map(collect));
 });
 
+test('a grammar that leaves no token ends the answer, not the process', async (t) => {
+  const engine = await openEngine(t);
+  if (engine === undefined) return;
+  const sampling = { temperature: 1, seed: 3, grammar: { gbnf: 'root ::= "yes"' } };
+  const { texts, events } = await answer(engine, 'Say yes', { sampling, ignoreEos: true });
+  assert.deepEqual(texts, ['yes']);
+  assert.equal(events.at(-1)?.kind, 'finished');
+  const nested = { gbnf: `root ::= ${'('.repeat(5000)}"a"${')'.repeat(5000)}` };
+  const refused = engine.submit(
+    requestOf(engine, 'x', { sampling: { temperature: 0, grammar: nested } }),
+  );
+  assert.equal(refused.kind === 'rejected' && refused.reason, 'grammar-invalid');
+});
+
 test('an answer that outgrows its stream goes on in a longer one', async (t) => {
   const engine = await openEngine(t);
   if (engine === undefined) return;

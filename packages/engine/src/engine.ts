@@ -9,6 +9,7 @@ import {
 } from '@millrace/llama';
 import type { Registry } from '@millrace/telemetry';
 import { EngineError } from './errors.ts';
+import { gbnfProblem } from './grammar/gbnf-problem.ts';
 import { KvLedger } from './kv-cache/kv-ledger.ts';
 import { type PoolPlan, planPools } from './kv-cache/pool-plan.ts';
 import type { PoolShape } from './kv-cache/slot-pool.ts';
@@ -219,6 +220,15 @@ class RunningEngine implements Engine {
     if (request.prompt.length > promptLimit) {
       const promptTokens = request.prompt.length;
       return { kind: 'rejected', reason: 'prompt-too-long', promptTokens, limit: promptLimit };
+    }
+    const grammar = request.sampling.grammar?.gbnf;
+    const problem = grammar === undefined ? undefined : gbnfProblem(grammar);
+    if (problem !== undefined) {
+      return {
+        kind: 'rejected',
+        reason: 'grammar-invalid',
+        message: `read the grammar: ${problem}`,
+      };
     }
     const limit = this.#options.queueLengthMax;
     const { waitingCount } = this.#scheduler.view;

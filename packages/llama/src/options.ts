@@ -23,9 +23,6 @@ export type Pooling = keyof typeof poolings;
 /** Which kind of device computes; the library of each is a package of its own. */
 export type Accelerator = 'auto' | 'cpu' | 'cuda' | 'vulkan' | 'metal';
 
-/** How severe a line of libllama's log is. */
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-
 export interface ModelOptions {
   /** Layers kept on the accelerator; all that fit when left out. */
   readonly gpuLayers?: number;

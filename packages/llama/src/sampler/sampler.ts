@@ -1,4 +1,4 @@
-import { assert } from '@millrace/stdx';
+import { assert, assertDefined } from '@millrace/stdx';
 import type { LlamaFunctions, Pointer, StructValue } from '../abi/functions.ts';
 import type { Context } from '../context/context.ts';
 import { LlamaError } from '../errors.ts';
@@ -50,6 +50,7 @@ export class Sampler implements Disposable {
       );
     }
     const token = this.#sampleWithGrammar(this.#grammar, context.logits(batchIndex));
+    if (token === undefined) return this.#endToken;
     this.accept(token);
     return token;
   }
@@ -68,17 +69,34 @@ export class Sampler implements Disposable {
     if (this.#grammar !== undefined) this.#functions.call('llama_sampler_free', this.#grammar);
   }
 
-  /** Checking one token against a grammar is cheap, checking a vocabulary is not: most first choices fit. */
-  #sampleWithGrammar(grammar: Pointer, logits: Float32Array): number {
+  /**
+   * Checking one token against a grammar is cheap, checking a vocabulary is not: most first choices fit. Undefined
+   * when no token fits, which a grammar without an end or a bias against the end of text can bring about; to accept a
+   * token then would end the process.
+   */
+  #sampleWithGrammar(grammar: Pointer, logits: Float32Array): number | undefined {
     const { scratch } = this.#start;
     this.#functions.call('llama_sampler_apply', this.#chain, scratch.fill(logits));
     const token = scratch.selectedToken();
-    this.#functions.call('llama_sampler_apply', grammar, scratch.fillOne(token));
-    if (scratch.firstLogit() !== Number.NEGATIVE_INFINITY) return token;
+    if (this.#fits(grammar, token)) return token;
     const candidates = scratch.fill(logits);
     this.#functions.call('llama_sampler_apply', grammar, candidates);
     this.#functions.call('llama_sampler_apply', this.#chain, candidates);
-    return scratch.selectedToken();
+    const second = scratch.selectedToken();
+    return this.#fits(grammar, second) ? second : undefined;
+  }
+
+  #fits(grammar: Pointer, token: number): boolean {
+    const { scratch } = this.#start;
+    this.#functions.call('llama_sampler_apply', grammar, scratch.fillOne(token));
+    return scratch.firstLogit() !== Number.NEGATIVE_INFINITY;
+  }
+
+  /** What ends an answer that cannot go on. */
+  get #endToken(): number {
+    const { vocabulary } = this.#start;
+    const end = vocabulary.eosToken ?? vocabulary.eotToken ?? vocabulary.endOfGenerationTokens()[0];
+    return assertDefined(end, 'a vocabulary has a token that ends an answer');
   }
 }
 
