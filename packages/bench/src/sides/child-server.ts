@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { BenchError } from '../errors.ts';
 import type { RunningSide } from './side.ts';
 
 const startMsMax = 120_000;
@@ -25,7 +26,12 @@ export async function startChild(step: {
   for (let waitedMs = 0; ; waitedMs += lookMs) {
     if (child.exitCode !== null || waitedMs > startMsMax) {
       child.kill('SIGKILL');
-      throw new Error(`${program} does not serve after ${waitedMs} ms: ${log}`);
+      throw new BenchError(
+        `start ${program}: it does not serve after ${waitedMs} ms; it said last: ${log}`,
+        {
+          code: 'BENCH_SIDE_FAILED',
+        },
+      );
     }
     const isUp = await fetch(`${url}/health`).then(
       (response) => response.ok,
