@@ -44,6 +44,14 @@ class Board {
   }
 }
 
+/** One side in one round. */
+interface SideRun {
+  readonly board: Board;
+  readonly side: string;
+  readonly running: RunningSide;
+  readonly round: number;
+}
+
 /** Millrace against llama.cpp's own server, at the better of its two layouts for each load. */
 export async function compareLlamaServer(context: BenchContext): Promise<Comparison> {
   const { model, threads } = context;
@@ -66,21 +74,17 @@ export async function compareLlamaServer(context: BenchContext): Promise<Compari
         evenLoad(500 + round, { count: 2, promptWords: 20, outputTokens: 8 }),
         2,
       );
-      await measureStreams(board, side.name, running, round);
-      await measureSharedPrefix(board, side.name, running, round);
-      await measureIntruder(board, side.name, running, round);
+      const run = { board, side: side.name, running, round };
+      await measureStreams(run);
+      await measureSharedPrefix(run);
+      await measureIntruder(run);
     },
     onMissing: (side, reason) => board.notes.push(`${side.name}: ${reason}`),
   });
   return summarise(board);
 }
 
-async function measureStreams(
-  board: Board,
-  side: string,
-  running: RunningSide,
-  round: number,
-): Promise<void> {
+async function measureStreams({ board, side, running, round }: SideRun): Promise<void> {
   for (const [streams, count] of streamLoads) {
     const loads = evenLoad(round * 100 + streams, { count, promptWords: 120, outputTokens });
     const result = await runClosedLoop(running, loads, streams);
@@ -89,12 +93,7 @@ async function measureStreams(
   }
 }
 
-async function measureSharedPrefix(
-  board: Board,
-  side: string,
-  running: RunningSide,
-  round: number,
-): Promise<void> {
+async function measureSharedPrefix({ board, side, running, round }: SideRun): Promise<void> {
   const loads = sharedPrefix(700 + round, { count: 16, prefixWords: 900, outputTokens });
   const result = await runClosedLoop(running, loads, 16);
   noteFailures(board, side, result);
@@ -109,12 +108,7 @@ async function measureSharedPrefix(
   board.add(side, 'shared prefix: tokens/s', tokensPerSecond(result));
 }
 
-async function measureIntruder(
-  board: Board,
-  side: string,
-  running: RunningSide,
-  round: number,
-): Promise<void> {
+async function measureIntruder({ board, side, running, round }: SideRun): Promise<void> {
   const runners = runClosedLoop(
     running,
     evenLoad(800 + round, { count: 6, promptWords: 40, outputTokens: 200 }),

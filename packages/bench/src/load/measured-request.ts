@@ -1,4 +1,4 @@
-import { Agent, request as openRequest } from 'node:http';
+import { type Agent, request as openRequest } from 'node:http';
 
 /** One request as a client measures it; times in milliseconds. */
 export interface MeasuredRequest {
@@ -99,7 +99,10 @@ class Meter {
     const { usage } = chunk;
     if (usage?.completion_tokens !== undefined) this.#outputTokens = usage.completion_tokens;
     this.#cachedTokens = usage?.prompt_tokens_details?.cached_tokens ?? this.#cachedTokens;
-    if ((chunk.choices?.[0]?.text ?? '') === '') return;
+    if (textOf(chunk) !== '') this.#noteText();
+  }
+
+  #noteText(): void {
     const nowMs = performance.now();
     if (this.#firstAtMs === 0) this.#firstAtMs = nowMs;
     else this.#worstGapMs = Math.max(this.#worstGapMs, nowMs - this.#lastAtMs);
@@ -119,4 +122,8 @@ class Meter {
       cachedTokens: this.#cachedTokens,
     };
   }
+}
+
+function textOf(chunk: Chunk): string {
+  return chunk.choices?.[0]?.text ?? '';
 }

@@ -38,7 +38,7 @@ export async function runChatCommand(args: readonly string[], terminal: Terminal
   const system = settings.values.get('system');
   const start: readonly Message[] =
     typeof system === 'string' ? [{ role: 'system', content: system }] : [];
-  if (!terminal.isInteractive || process.stdin.isTTY !== true) {
+  if (!terminal.isInteractive || !process.stdin.isTTY) {
     const question = (await text(process.stdin)).trim();
     const messages: readonly Message[] = [...start, { role: 'user', content: question }];
     await answer({ place, messages, terminal, signal: new AbortController().signal });

@@ -41,12 +41,9 @@ const commands: Readonly<Record<string, Command>> = {
 export async function main(argv: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   const [first, ...rest] = argv;
-  if (first === '--help' || first === 'help') {
-    terminal.out(help());
-    return 0;
-  }
-  if (first === '--version' || first === 'version') {
-    terminal.out(`${await readVersion()}\n`);
+  const told = await toldAbout(first);
+  if (told !== undefined) {
+    terminal.out(told);
     return 0;
   }
   const isNamed = first !== undefined && !first.startsWith('-');
@@ -66,6 +63,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     terminal.err(`millrace ${name}: ${error.message}\n`);
     return error instanceof ServerError && error.code === 'SERVER_SETTING_INVALID' ? 2 : 1;
   }
+}
+
+/** What is only asked for and not done: the help, the version. */
+async function toldAbout(first: string | undefined): Promise<string | undefined> {
+  if (first === '--help' || first === 'help') return help();
+  if (first === '--version' || first === 'version') return `${await readVersion()}\n`;
+  return undefined;
 }
 
 function help(): string {

@@ -160,7 +160,7 @@ element('ask').addEventListener('submit', (event) => {
   const question = element('question').value.trim();
   if (question === '' || !element('stop').hidden) return;
   element('question').value = '';
-  ask(question);
+  void ask(question);
 });
 element('stop').addEventListener('click', () => running?.abort());
-refresh();
+void refresh();
