@@ -9,6 +9,7 @@ export class Exchange {
   /** Aborted when the client is gone before it has the whole answer. */
   readonly signal: AbortSignal;
   readonly #response: ServerResponse;
+  #drained: Promise<void> | undefined;
 
   constructor(
     request: IncomingMessage,
@@ -69,15 +70,18 @@ export class Exchange {
   /** Writes to the stream. The promise is there when the client reads slower than this writes. */
   write(text: string): Promise<void> | undefined {
     if (text === '' || this.signal.aborted || this.#response.write(text)) return undefined;
-    return new Promise((resolve) => {
+    // Many answers may wait for one reader: they share one wait.
+    this.#drained ??= new Promise((resolve) => {
       const settle = (): void => {
         this.#response.off('drain', settle);
         this.#response.off('close', settle);
+        this.#drained = undefined;
         resolve();
       };
       this.#response.on('drain', settle);
       this.#response.on('close', settle);
     });
+    return this.#drained;
   }
 
   end(): void {
