@@ -52,6 +52,19 @@ test('is not thrown off by a few steps that something else disturbed', () => {
   );
 });
 
+test('forgets quickly what it learnt while the machine was disturbed', () => {
+  const random = seededPrng(4);
+  const predictor = new StepTimePredictor();
+  for (let step = 0; step < 140; step++) {
+    const work = randomWork(random);
+    predictor.observe(work, machineMs(work, 0) * (step < 60 ? 15 : 1));
+  }
+  const work = randomWork(random);
+  const error = Math.abs(predictor.predictMs(work) / machineMs(work, 0) - 1);
+  assert.ok(error < 0.15, `off by ${error}`);
+  assert.ok(predictor.errorRatio < 0.2, `and knows it: ${predictor.errorRatio}`);
+});
+
 test('follows a machine that becomes slower', () => {
   const random = seededPrng(3);
   const predictor = new StepTimePredictor();

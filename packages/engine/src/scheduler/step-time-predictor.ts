@@ -7,6 +7,11 @@ const forgetting = 0.995;
 const errorShare = 0.05;
 /** A step this many times slower than predicted was disturbed from outside; it counts as if it were just so slow. */
 const outlierRatio = 3;
+/** Past this error the machine has changed: what was learnt is doubted anew, and a few steps correct it. */
+const errorRatioMax = 0.5;
+/** How much the weights are doubted at first. */
+const doubt = 10;
+const errorRatioAssumed = 0.25;
 /** Past this trace the past is not forgotten any faster: no step explores every direction, and doubt would grow without end. */
 const covarianceTraceMax = 1e3;
 
@@ -29,11 +34,11 @@ export class StepTimePredictor {
   readonly #covariance = new Float64Array(featureCount * featureCount);
   readonly #features = new Float64Array(featureCount);
   readonly #gain = new Float64Array(featureCount);
-  #errorRatio = 0.25;
+  #errorRatio = errorRatioAssumed;
   #stepCount = 0;
 
   constructor() {
-    for (let row = 0; row < featureCount; row++) this.#covariance[row * featureCount + row] = 10;
+    this.#doubtAll();
   }
 
   /** Moving average of |actual − predicted| / actual. */
@@ -74,6 +79,7 @@ export class StepTimePredictor {
     const relative = Math.abs(actualMs - predictedMs) / Math.max(actualMs, 0.001);
     this.#errorRatio += errorShare * (Math.min(relative, 1) - this.#errorRatio);
     this.#stepCount++;
+    if (this.#errorRatio > errorRatioMax) this.#doubtAll();
     const isSettled = this.#stepCount > 20;
     const believedMs = isSettled ? Math.min(actualMs, predictedMs * outlierRatio) : actualMs;
     this.#update(believedMs - this.#rawPrediction());
@@ -126,6 +132,13 @@ export class StepTimePredictor {
         covariance[at] = shrunk / memory;
       }
     }
+  }
+
+  #doubtAll(): void {
+    this.#covariance.fill(0);
+    for (let row = 0; row < featureCount; row++) this.#covariance[row * (featureCount + 1)] = doubt;
+    this.#errorRatio = errorRatioAssumed;
+    this.#stepCount = 0;
   }
 
   #trace(): number {
