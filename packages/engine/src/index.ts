@@ -1,6 +1,11 @@
 export { createEngine, type Engine, type EngineModel } from './engine.ts';
 export { EngineError, type EngineErrorCode } from './errors.ts';
-export { type BoundedOption, engineBounds, type EngineOptions, type SchedulerMode } from './options.ts';
+export {
+  type BoundedOption,
+  engineBounds,
+  type EngineOptions,
+  type SchedulerMode,
+} from './options.ts';
 export type {
   FailureReason,
   GeneratedToken,
