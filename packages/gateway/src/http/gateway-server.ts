@@ -10,6 +10,7 @@ import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts'
 import { endToEnd } from './headers.ts';
 import { readBody } from './read-body.ts';
 import { relay } from './relay.ts';
+import { tenantHeader, tenantOf } from './tenant.ts';
 
 /** Answers a request that is not for a backend; true when it did. */
 export type OwnRoute = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
@@ -65,6 +66,7 @@ class DataPath {
   readonly #metrics: GatewayMetrics;
   #isDraining = false;
   #activeCount = 0;
+  #closeIdle: (() => void) | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -76,8 +78,11 @@ class DataPath {
     return this.#activeCount;
   }
 
-  startDraining(): void {
+  /** From here on nothing new is taken, and `closeIdle` is called after every answer. */
+  startDraining(closeIdle: () => void): void {
     this.#isDraining = true;
+    this.#closeIdle = closeIdle;
+    closeIdle();
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -93,6 +98,8 @@ class DataPath {
       if (!isOwn) await this.#answerFromBackend(request, response, String(requestId));
     } finally {
       this.#activeCount--;
+      // The connection is idle only when the answer has left it.
+      if (this.#isDraining) response.once('close', () => setImmediate(() => this.#closeIdle?.()));
       this.#metrics.note(response.statusCode, this.#options.clock.nowMs() - startedAtMs);
     }
   }
@@ -122,7 +129,11 @@ class DataPath {
     const answer = await backend.send({
       method: request.method ?? 'GET',
       target: request.url ?? '/',
-      headers: { ...endToEnd(request.headers), 'x-request-id': requestId },
+      headers: {
+        ...endToEnd(request.headers),
+        'x-request-id': requestId,
+        [tenantHeader]: tenantOf(request.headers.authorization),
+      },
       body: read.body,
       signal: gone.signal,
     });
@@ -180,13 +191,12 @@ async function drainServer(
   options: { readonly clock: Clock; readonly drainMsMax: number },
 ): Promise<void> {
   if (!server.listening) return;
-  path.startDraining();
   await new Promise<void>((resolve) => {
     const timer = options.clock.after(options.drainMsMax, () => server.closeAllConnections());
     server.close(() => {
       timer.cancel();
       resolve();
     });
-    server.closeIdleConnections();
+    path.startDraining(() => server.closeIdleConnections());
   });
 }

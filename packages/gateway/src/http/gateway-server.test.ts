@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { apiError, type ApiError } from '@millrace/openai';
+import { systemClock } from '@millrace/stdx';
+import { Registry } from '@millrace/telemetry';
+import { HttpBackend } from '../backends/http-backend.ts';
+import type { GatewayBounds } from '../options.ts';
+import { type Gateway, startGateway } from './gateway-server.ts';
+
+interface World {
+  readonly url: string;
+  readonly gateway: Gateway;
+  readonly upstream: Server;
+}
+
+/** A gateway before a real server, both on ports of their own. */
+async function open(
+  t: TestContext,
+  answer: RequestListener,
+  more: { readonly bounds?: Partial<GatewayBounds>; readonly unavailable?: ApiError } = {},
+): Promise<World> {
+  const upstream = createServer(answer).listen(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  const { port } = upstream.address() as AddressInfo;
+  const backend = new HttpBackend({
+    address: () => ({ kind: 'tcp', host: '127.0.0.1', port }),
+    unavailable: () => more.unavailable,
+    connectionsMax: 16,
+    firstByteMsMax: 2000,
+    clock: systemClock,
+  });
+  const gateway = await startGateway({
+    backend,
+    clock: systemClock,
+    registry: new Registry(),
+    createRequestId: () => 'made',
+    host: '127.0.0.1',
+    port: 0,
+    ...(more.bounds === undefined ? {} : { bounds: more.bounds }),
+  });
+  t.after(async () => {
+    backend[Symbol.dispose]();
+    await gateway[Symbol.asyncDispose]();
+    upstream.closeAllConnections();
+    upstream.close();
+  });
+  return { url: `http://127.0.0.1:${gateway.port}`, gateway, upstream };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of request) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString();
+}
+
+test('a request and its answer pass as they came', async (t) => {
+  const seen: Record<string, unknown> = {};
+  const { url } = await open(t, async (request, response) => {
+    Object.assign(seen, {
+      body: await bodyOf(request),
+      target: request.url,
+      headers: request.headers,
+    });
+    response.writeHead(201, { 'content-type': 'text/plain', 'x-own': 'kept' }).end('answer');
+  });
+  const body = '{"b" : 1,\n"a":"\u00e9 \\u0041"}';
+  const response = await fetch(`${url}/v1/anything?x=1`, {
+    method: 'POST',
+    body,
+    headers: {
+      authorization: 'Bearer k',
+      'x-millrace-tenant': 'somebody else',
+      'x-request-id': 'mine',
+    },
+  });
+  assert.equal(response.status, 201);
+  assert.equal(response.headers.get('x-own'), 'kept');
+  assert.equal(response.headers.get('x-request-id'), 'mine');
+  assert.equal(await response.text(), 'answer');
+  assert.equal(seen['body'], body);
+  assert.equal(seen['target'], '/v1/anything?x=1');
+  const headers = seen['headers'] as Record<string, string>;
+  assert.equal(headers['x-request-id'], 'mine');
+  assert.notEqual(
+    headers['x-millrace-tenant'],
+    'somebody else',
+    'a client does not choose its tenant',
+  );
+});
+
+test('a stream passes piece by piece', async (t) => {
+  let release = (): void => undefined;
+  const { url } = await open(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: one\n\n');
+    release = () => response.end('data: two\n\n');
+  });
+  const reader = (await fetch(url)).body?.pipeThrough(new TextDecoderStream()).getReader();
+  assert.equal((await reader?.read())?.value, 'data: one\n\n', 'before the second is written');
+  release();
+  assert.equal((await reader?.read())?.value, 'data: two\n\n');
+});
+
+for (const state of ['waiting for the first byte', 'streaming'] as const) {
+  test(`a client that goes away while ${state} ends the request upstream`, async (t) => {
+    const closed = Promise.withResolvers<void>();
+    const arrived = Promise.withResolvers<void>();
+    const { url } = await open(t, (_request, response) => {
+      response.once('close', () => closed.resolve());
+      if (state === 'streaming') response.writeHead(200).write('part');
+      arrived.resolve();
+    });
+    const client = new AbortController();
+    const asking = fetch(url, { signal: client.signal }).then((response) => response.text());
+    asking.catch(() => undefined);
+    await arrived.promise;
+    client.abort();
+    await closed.promise;
+  });
+}
+
+test('a backend that dies in a stream of events ends it with an error event', async (t) => {
+  const { url } = await open(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: one\n\n', () => response.destroy());
+  });
+  const text = await (await fetch(url)).text();
+  assert.match(text, /^data: one\n\ndata: \{"error":.*"code":"backend_failed"/);
+});
+
+test('a backend that dies in any other answer cuts the connection', async (t) => {
+  const { url } = await open(t, (_request, response) => {
+    response.writeHead(200, { 'content-length': 100 });
+    response.write('part', () => response.destroy());
+  });
+  await assert.rejects(async () => (await fetch(url)).text());
+});
+
+test('a backend that stops sending is given up', async (t) => {
+  const stalled = { bounds: { pieceMsMax: 100 } };
+  const { url } = await open(
+    t,
+    (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: one\n\n');
+    },
+    stalled,
+  );
+  assert.match(await (await fetch(url)).text(), /stopped sending/);
+});
+
+test('a backend that cannot be reached, or is not there yet, is a clear error', async (t) => {
+  const dead = await open(t, (request) => request.socket.destroy());
+  const failed = await fetch(dead.url);
+  assert.equal(failed.status, 502);
+  const starting = apiError('backend_unavailable', 'The engine is starting.', {
+    retryAfterMs: 1500,
+  });
+  const absent = await open(t, () => undefined, { unavailable: starting });
+  const refused = await fetch(absent.url);
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get('retry-after'), '2');
+});
+
+test("a connection that the backend closed meanwhile is not the client's trouble", async (t) => {
+  let count = 0;
+  const { url } = await open(t, (request, response) => {
+    count++;
+    // Closes behind its answer without having said so, as llama-server does after a stream.
+    response.end('whole', () => setImmediate(() => request.socket.destroy()));
+  });
+  for (let round = 0; round < 20; round++) {
+    const response = await fetch(url, { method: 'POST', body: 'x' });
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), 'whole');
+  }
+  assert.ok(count >= 20);
+});
+
+test('a body over the bound is refused by name, and the connection ends', async (t) => {
+  const { url } = await open(t, () => assert.fail('nothing reaches the backend'), {
+    bounds: { bodyBytesMax: 10 },
+  });
+  const response = await fetch(url, { method: 'POST', body: 'x'.repeat(11) });
+  assert.equal(response.status, 413);
+  assert.match(await response.text(), /limit of 10 bytes/);
+});
+
+test('draining finishes what runs and takes nothing new', async (t) => {
+  let release = (): void => undefined;
+  const arrived = Promise.withResolvers<void>();
+  const { url, gateway } = await open(t, (_request, response) => {
+    release = () => response.end('late');
+    arrived.resolve();
+  });
+  const running = fetch(url);
+  await arrived.promise;
+  const drained = gateway.drain(10_000);
+  const refused = connect(gateway.port, '127.0.0.1');
+  await assert.rejects(once(refused, 'connect'), { code: 'ECONNREFUSED' });
+  release();
+  assert.equal(await (await running).text(), 'late');
+  await drained;
+});
