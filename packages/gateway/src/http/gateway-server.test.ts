@@ -58,13 +58,13 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 test('a request and its answer pass as they came', async (t) => {
   const seen: Record<string, unknown> = {};
-  const { url } = await open(t, async (request, response) => {
-    Object.assign(seen, {
-      body: await bodyOf(request),
-      target: request.url,
-      headers: request.headers,
-    });
-    response.writeHead(201, { 'content-type': 'text/plain', 'x-own': 'kept' }).end('answer');
+  const { url } = await open(t, (request, response) => {
+    const answer = async (): Promise<void> => {
+      Object.assign(seen, { body: await bodyOf(request), target: request.url });
+      Object.assign(seen, { headers: request.headers });
+      response.writeHead(201, { 'content-type': 'text/plain', 'x-own': 'kept' }).end('answer');
+    };
+    void answer();
   });
   const body = '{"b" : 1,\n"a":"\u00e9 \\u0041"}';
   const response = await fetch(`${url}/v1/anything?x=1`, {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type ApiError, draining, errorBody, errorHeaders } from '@millrace/openai';
-import type { Clock } from '@millrace/stdx';
+import type { Clock, Timer } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
 import type { Backend } from '../backends/backend.ts';
 import { GatewayError } from '../errors.ts';
@@ -37,6 +37,9 @@ export interface Gateway extends AsyncDisposable {
   drain(drainMsMax: number): Promise<void>;
 }
 
+/** While it drains, a gateway looks so often for connections that have become idle. */
+const drainLookMs = 20;
+
 /** Starts a gateway. Throws `GATEWAY_ADDRESS_IN_USE` and `GATEWAY_LISTEN_FAILED`. */
 export async function startGateway(
   options: GatewayOptions & { readonly host: string; readonly port: number },
@@ -66,7 +69,6 @@ class DataPath {
   readonly #metrics: GatewayMetrics;
   #isDraining = false;
   #activeCount = 0;
-  #closeIdle: (() => void) | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -78,11 +80,8 @@ class DataPath {
     return this.#activeCount;
   }
 
-  /** From here on nothing new is taken, and `closeIdle` is called after every answer. */
-  startDraining(closeIdle: () => void): void {
+  startDraining(): void {
     this.#isDraining = true;
-    this.#closeIdle = closeIdle;
-    closeIdle();
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -98,8 +97,6 @@ class DataPath {
       if (!isOwn) await this.#answerFromBackend(request, response, String(requestId));
     } finally {
       this.#activeCount--;
-      // The connection is idle only when the answer has left it.
-      if (this.#isDraining) response.once('close', () => setImmediate(() => this.#closeIdle?.()));
       this.#metrics.note(response.statusCode, this.#options.clock.nowMs() - startedAtMs);
     }
   }
@@ -191,12 +188,21 @@ async function drainServer(
   options: { readonly clock: Clock; readonly drainMsMax: number },
 ): Promise<void> {
   if (!server.listening) return;
+  const { clock, drainMsMax } = options;
+  path.startDraining();
   await new Promise<void>((resolve) => {
-    const timer = options.clock.after(options.drainMsMax, () => server.closeAllConnections());
+    let look: Timer | undefined;
+    const timer = clock.after(drainMsMax, () => server.closeAllConnections());
+    // A connection becomes idle when its answer has left; until then it is somebody's.
+    const closeIdle = (): void => {
+      server.closeIdleConnections();
+      look = clock.after(drainLookMs, closeIdle);
+    };
     server.close(() => {
       timer.cancel();
+      look?.cancel();
       resolve();
     });
-    path.startDraining(() => server.closeIdleConnections());
+    closeIdle();
   });
 }
