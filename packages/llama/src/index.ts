@@ -1,6 +1,7 @@
 export { Batch } from './batch/batch.ts';
 export { type ChatInput, type ChatMessage, ChatTemplate } from './chat-template/chat-template.ts';
 export { type AppliedLora, Context, type DecodeOutcome } from './context/context.ts';
+export { pinnedVersion as llamaVersion } from './abi/check-abi.ts';
 export { LlamaError, type LlamaErrorCode } from './errors.ts';
 export {
   type DeviceDescription,

@@ -4,6 +4,7 @@ import { FaultError, type FaultOptions } from '@millrace/stdx';
 export type ServerErrorCode =
   | 'SERVER_ENGINE_FAILED'
   | 'SERVER_MODEL_UNAVAILABLE'
+  | 'SERVER_MODEL_UNREADABLE'
   | 'SERVER_SETTING_INVALID';
 
 /** A fault of the product as a whole, told to whoever started it. */

@@ -1,35 +1,37 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { suggestion } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
 import { defaultModel } from '../models/default-model.ts';
 import { ensureModel } from '../models/ensure-model.ts';
+import { listModels, type ListedModel, removeModel } from '../models/model-list.ts';
 import { modelsFolder } from '../models/store.ts';
 import type { Terminal } from './terminal.ts';
 
-const usage = `Usage: millrace models [list]            what is here
-       millrace models pull [REF]        fetch a model: hf:owner/repository/file.gguf, or the default one
-       millrace models path [REF]        where it is
-       millrace models remove NAME       remove a file that "list" shows
-       millrace models tune [REF] [--again]  find the fastest encoding on this machine
+const usage = `Usage: millrace models [list] [--json]             what is here
+       millrace models pull [REF]                  fetch a model
+       millrace models path [REF]                  the file that is served for it
+       millrace models remove NAME                 remove a file that "list" shows, and what was made from it
+       millrace models tune [REF] [--again] [--all]  find the fastest encoding on this machine; --again measures
+                                                   what has been measured, --all times also what loses too much
+REF is hf:owner/repository/file.gguf, a path, or ${defaultModel.id}, which is also what no REF means.
 `;
 
-const actions: Readonly<
-  Record<string, (args: readonly string[], terminal: Terminal) => Promise<number>>
-> = {
-  list: listModels,
-  pull: async (args, terminal) => {
-    const model = await ensureModel(args[0], terminal);
-    terminal.out(`${model.path}\n`);
-    return 0;
-  },
-  path: async (args, terminal) => {
-    const model = await ensureModel(args[0], terminal, { isTuned: true });
-    terminal.out(`${model.path}\n`);
-    return 0;
-  },
-  remove: removeModel,
-  tune: async (args, terminal) => (await import('../models/tune.ts')).tuneModel(args, terminal),
+interface Action {
+  readonly flags: readonly string[];
+  readonly argumentsMax: number;
+  readonly run: (given: Given, terminal: Terminal) => Promise<number>;
+}
+
+interface Given {
+  readonly reference: string | undefined;
+  readonly flags: ReadonlySet<string>;
+}
+
+const actions: Readonly<Record<string, Action>> = {
+  list: { flags: ['--json'], argumentsMax: 0, run: list },
+  pull: { flags: [], argumentsMax: 1, run: pull },
+  path: { flags: [], argumentsMax: 1, run: showPath },
+  remove: { flags: [], argumentsMax: 1, run: remove },
+  tune: { flags: ['--again', '--all'], argumentsMax: 1, run: tune },
 };
 
 /** `millrace models`: what is in the cache, and what may be done with it. */
@@ -37,58 +39,94 @@ export async function runModelsCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const [name = 'list', ...rest] = args;
-  if (name === '--help') {
+  if (args.includes('--help')) {
     terminal.out(usage);
     return 0;
   }
+  const [first, ...others] = args;
+  const isNamed = first !== undefined && !first.startsWith('-');
+  const name = isNamed ? first : 'list';
   const action = actions[name];
-  if (action === undefined) {
-    const hint = suggestion(name, Object.keys(actions));
-    throw new ServerError(`there is no "models ${name}"${hint}\n${usage}`, {
-      code: 'SERVER_SETTING_INVALID',
-    });
-  }
-  return action(rest, terminal);
+  if (action === undefined)
+    throw refused(`there is no "models ${name}"${suggestion(name, Object.keys(actions))}`);
+  return action.run(readGiven(name, action, isNamed ? others : args), terminal);
 }
 
-async function listModels(_args: readonly string[], terminal: Terminal): Promise<number> {
+function readGiven(name: string, action: Action, args: readonly string[]): Given {
+  const flags = args.filter((arg) => arg.startsWith('-'));
+  const rest = args.filter((arg) => !arg.startsWith('-'));
+  const unknown = flags.find((flag) => !action.flags.includes(flag));
+  if (unknown !== undefined)
+    throw refused(`models ${name} has no flag ${unknown}${suggestion(unknown, action.flags)}`);
+  if (rest.length > action.argumentsMax)
+    throw refused(`models ${name} takes ${action.argumentsMax} arguments, not ${rest.length}`);
+  return { reference: rest[0], flags: new Set(flags) };
+}
+
+async function list({ flags }: Given, terminal: Terminal): Promise<number> {
+  const models = await listModels(terminal.env, terminal.err);
   const folder = modelsFolder(terminal.env);
-  const files = await listFiles(folder);
-  if (files.length === 0)
+  if (flags.has('--json')) {
+    terminal.out(`${JSON.stringify({ folder, models }, null, 2)}\n`);
+  } else if (models.length === 0) {
     terminal.out(
       `There are no models in ${folder}; "millrace models pull" fetches ${defaultModel.id}.\n`,
     );
-  const width = Math.max(0, ...files.map((file) => file.name.length));
-  for (const { name, bytes } of files) {
-    const note = name.endsWith('.part') ? '  (not complete: pull it again to go on)' : '';
-    terminal.out(`${name.padEnd(width)}  ${(bytes / 2 ** 20).toFixed(0).padStart(7)} MiB${note}\n`);
+  } else {
+    terminal.out(`In ${folder}:\n${tableOf(models)}`);
   }
   return 0;
 }
 
-async function removeModel(args: readonly string[], terminal: Terminal): Promise<number> {
-  const folder = modelsFolder(terminal.env);
-  const files = await listFiles(folder);
-  const [name] = args;
-  const found = files.find((file) => file.name === name);
+function tableOf(models: readonly ListedModel[]): string {
+  const nameWidth = Math.max(...models.map(({ name }) => name.length));
+  const encodingWidth = Math.max(...models.map(({ encoding }) => encoding.length));
+  const rows = models.map(({ name, sizeBytes, encoding, note }) => {
+    const size = `${(sizeBytes / 2 ** 20).toFixed(0).padStart(7)} MiB`;
+    return `${name.padEnd(nameWidth)}  ${size}  ${encoding.padEnd(encodingWidth)}  ${note}`;
+  });
+  return `${rows.join('\n')}\n`;
+}
+
+async function pull({ reference }: Given, terminal: Terminal): Promise<number> {
+  const model = await ensureModel(reference, terminal);
+  terminal.out(`${model.path}\n`);
+  return 0;
+}
+
+async function showPath({ reference }: Given, terminal: Terminal): Promise<number> {
+  const model = await ensureModel(reference, terminal, { isTuned: true });
+  terminal.out(`${model.path}\n`);
+  return 0;
+}
+
+async function remove({ reference }: Given, terminal: Terminal): Promise<number> {
+  if (reference === undefined) throw refused('models remove needs the NAME that "list" shows');
+  const models = await listModels(terminal.env, terminal.err);
+  const found = models.find(({ name, path }) => name === reference || path === reference);
   if (found === undefined) {
-    const known = files.map((file) => file.name).join(', ') || 'none';
-    throw new ServerError(`remove "${name ?? ''}": there is no such model; there are: ${known}`, {
-      code: 'SERVER_SETTING_INVALID',
-    });
+    const known = models.map(({ name }) => name).join(', ') || 'none';
+    throw refused(`remove "${reference}": there is no such model; there are: ${known}`);
   }
-  await rm(join(folder, found.name));
-  terminal.out(`removed ${found.name}\n`);
+  for (const name of await removeModel(found, models, terminal.env))
+    terminal.out(`removed ${name}\n`);
   return 0;
 }
 
-async function listFiles(
-  folder: string,
-): Promise<readonly { readonly name: string; readonly bytes: number }[]> {
-  const names = await readdir(folder, { recursive: true }).catch(() => []);
-  const models = names.filter((name) => name.endsWith('.gguf') || name.endsWith('.part'));
-  return Promise.all(
-    models.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })),
-  );
+async function tune({ reference, flags }: Given, terminal: Terminal): Promise<number> {
+  const { path } = await ensureModel(reference, terminal);
+  const { tuneModel } = await import('../models/tune.ts');
+  const { describeTuning } = await import('../models/tune-table.ts');
+  const outcome = await tuneModel(path, terminal, {
+    isRepeated: flags.has('--again') || flags.has('--all'),
+    isComplete: flags.has('--all'),
+  });
+  if (outcome.kind === 'known')
+    terminal.out('It has been tuned on this machine; --again measures anew.\n');
+  terminal.out(describeTuning(outcome.record));
+  return 0;
+}
+
+function refused(message: string): ServerError {
+  return new ServerError(`${message}\n${usage}`, { code: 'SERVER_SETTING_INVALID' });
 }

@@ -7,6 +7,7 @@ import { loadLlama } from '@millrace/llama';
 import { messageOf } from '@millrace/stdx';
 import { defaultModel } from '../models/default-model.ts';
 import { modelsFolder } from '../models/store.ts';
+import { tuningAt } from '../models/tuned-path.ts';
 
 /** One thing that was looked at. `lacking` is something that Millrace does without. */
 export interface Finding {
@@ -132,7 +133,8 @@ function examineDisk(env: Environment): Finding {
 function examineModel(env: Environment): Finding {
   const subject = 'default model';
   const folder = modelsFolder(env);
-  if (!existsSync(join(folder, defaultModel.fileName))) {
+  const path = join(folder, defaultModel.fileName);
+  if (!existsSync(path)) {
     return {
       subject,
       state: 'lacking',
@@ -140,11 +142,12 @@ function examineModel(env: Environment): Finding {
       mend: 'millrace models pull',
     };
   }
-  const isTuned = existsSync(join(folder, `${defaultModel.fileName}.tuned.json`));
+  const isTuned = tuningAt(path, env) !== undefined;
   return {
     subject,
     state: 'good',
-    detail: `${defaultModel.id}, ${isTuned ? 'tuned for this machine' : 'as it was shipped'}`,
+    detail: `${defaultModel.id}, ${isTuned ? 'tuned for this machine' : 'not tuned yet'}`,
+    ...(isTuned ? {} : { mend: 'millrace models tune' }),
   };
 }
 

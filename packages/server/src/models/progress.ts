@@ -1,43 +1,57 @@
 import type { Terminal } from '../cli/terminal.ts';
 
-/** Shows how far something has come. */
-export interface Progress {
-  /** `done` of `total`; an unknown total is 0. */
+/** Shows how far something has come; disposed of when that ends. */
+export interface Progress extends Disposable {
+  /** `done` of `total` bytes; an unknown total is 0. */
   advance(done: number, total: number): void;
-  end(): void;
 }
 
 const barWidth = 30;
-/** Without a terminal a line is written each time so much more is done. */
-const logStep = 0.1;
+const mebibyte = 2 ** 20;
+/** Without a terminal a line is written each time so many more percent, or so many bytes of an unknown total, are done. */
+const logPercents = 10;
+const logBytes = 50 * mebibyte;
 
 /** A bar that is redrawn on a terminal; lines in a log. */
 export function createProgress(label: string, terminal: Terminal): Progress {
-  let logged = -1;
-  let drawnPercent = -1;
+  let shownStep = -1;
+  let hasBar = false;
   return {
     advance: (done, total) => {
-      const share = total === 0 ? 0 : Math.min(1, done / total);
-      if (!terminal.isInteractive) {
-        const step = Math.floor(share / logStep);
-        if (step <= logged) return;
-        logged = step;
-        terminal.err(`${label}: ${Math.round(share * 100)} % of ${mebibytes(total)} MiB\n`);
-        return;
-      }
-      const percent = Math.floor(share * 100);
-      if (percent === drawnPercent) return;
-      drawnPercent = percent;
-      const filled = Math.round(share * barWidth);
-      const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
-      terminal.err(`\r${label} ${bar} ${percent} % of ${mebibytes(total)} MiB`);
+      const step = stepOf(done, total, terminal.isInteractive);
+      if (step <= shownStep) return;
+      shownStep = step;
+      hasBar = terminal.isInteractive;
+      terminal.err(
+        hasBar ? `\r${label} ${barOf(done, total)}` : `${label}: ${amountOf(done, total)}\n`,
+      );
     },
-    end: () => {
-      if (terminal.isInteractive && drawnPercent >= 0) terminal.err('\n');
+    [Symbol.dispose]: () => {
+      if (hasBar) terminal.err('\n');
     },
   };
 }
 
+function stepOf(done: number, total: number, isInteractive: boolean): number {
+  if (total === 0) return Math.floor(done / (isInteractive ? mebibyte : logBytes));
+  return Math.floor(percentOf(done, total) / (isInteractive ? 1 : logPercents));
+}
+
+function barOf(done: number, total: number): string {
+  if (total === 0) return amountOf(done, total);
+  const filled = Math.round((percentOf(done, total) / 100) * barWidth);
+  return `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${amountOf(done, total)}`;
+}
+
+function amountOf(done: number, total: number): string {
+  if (total === 0) return `${mebibytes(done)} MiB`;
+  return `${percentOf(done, total)} % of ${mebibytes(total)} MiB`;
+}
+
+function percentOf(done: number, total: number): number {
+  return Math.floor(Math.min(1, done / total) * 100);
+}
+
 function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(0);
+  return (bytes / mebibyte).toFixed(0);
 }

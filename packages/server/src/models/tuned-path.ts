@@ -1,43 +1,65 @@
-import { readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
-import type { Candidate } from './tune-choice.ts';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { llamaVersion } from '@millrace/llama';
+import type { Terminal } from '../cli/terminal.ts';
+import { type ModelManifest, readManifest, writeManifest } from './manifest.ts';
+import { type Environment, placeOf } from './store.ts';
+import { holdsFor, tuneKey, type TuneRecord } from './tune-record.ts';
 
-/** What tuning found, kept beside the model; it holds for this machine and this file only. */
-export interface TuneRecord {
-  readonly machine: string;
-  readonly modelBytes: number;
-  readonly chosenPath: string;
-  readonly candidates: readonly Candidate[];
+/** The file to serve for a model: the re-encoding that tuning chose on this machine, else the file itself. */
+export function preferredPath(path: string, env: Environment): string {
+  return tuningAt(path, env)?.servedPath ?? path;
 }
 
-/** The file to serve for a model: what tuning chose, where it has; undefined where it has not been tuned here. */
-export function tunedPath(path: string): string | undefined {
-  return readRecord(path)?.chosenPath;
+/** What tuning found for the model at a path, as far as it holds here. */
+export function tuningAt(path: string, env: Environment): TuneRecord | undefined {
+  return tuningOf(readKnown(path, env));
 }
 
-function recordPath(path: string): string {
-  return `${path}.tuned.json`;
+/** What tuning found for a model, as far as it holds here and the file that it chose is still there. */
+export function tuningOf(manifest: ModelManifest | undefined): TuneRecord | undefined {
+  const record = manifest?.tuning;
+  if (manifest === undefined || record === undefined) return undefined;
+  if (!holdsFor(record, tuneKey(manifest.sha256, llamaVersion))) return undefined;
+  const { servedPath } = record;
+  return servedPath === undefined || existsSync(servedPath) ? record : undefined;
 }
 
-/** What is kept for another machine, another file or in another form does not count, and is measured anew. */
-export function readRecord(path: string): TuneRecord | undefined {
-  try {
-    const record = JSON.parse(readFileSync(recordPath(path), 'utf8')) as TuneRecord;
-    const isHere = record.machine.startsWith(processorName()) && Array.isArray(record.candidates);
-    return isHere && typeof record.chosenPath === 'string' ? record : undefined;
-  } catch {
-    return undefined;
-  }
+/** Tunes a model that has not been tuned here, in a process of its own, so that this one stays lean. */
+export async function tuneOnce(path: string, terminal: Terminal): Promise<void> {
+  const manifest = readKnown(path, terminal.env);
+  if (manifest === undefined || tuningOf(manifest) !== undefined) return;
+  const failure = await runTuning(path, terminal);
+  if (failure === undefined || failure === 'SIGINT' || failure === 'SIGTERM') return;
+  terminal.err(
+    `tuning failed (${failure}); the model is served as it is. Again: millrace models tune\n`,
+  );
+  const reason = `tuning failed: ${failure}`;
+  const key = tuneKey(manifest.sha256, llamaVersion);
+  const tuning: TuneRecord = { key, reason, rounds: 0, candidates: [] };
+  await writeManifest(placeOf(path, terminal.env), { ...manifest, tuning });
 }
 
-/** Keeps what tuning found. */
-export async function writeRecord(path: string, record: TuneRecord): Promise<void> {
-  await writeFile(`${recordPath(path)}.part`, JSON.stringify(record, null, 2));
-  await rename(`${recordPath(path)}.part`, recordPath(path));
+/** Resolves to why it failed, if it did. */
+async function runTuning(path: string, terminal: Terminal): Promise<string | undefined> {
+  const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
+  const args = [...process.execArgv, program, 'models', 'tune', path];
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...terminal.env },
+  });
+  child.stdout.setEncoding('utf8').on('data', terminal.err);
+  child.stderr.setEncoding('utf8').on('data', terminal.err);
+  return new Promise((done) => {
+    child.once('error', (error) => done(error.message));
+    child.once('close', (status, signal) => {
+      done(status === 0 ? undefined : signal === null ? `status ${status}` : signal);
+    });
+  });
 }
 
-/** The machine's processors: a record holds for them only. */
-export function processorName(): string {
-  return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`;
+function readKnown(path: string, env: Environment): ModelManifest | undefined {
+  const reading = readManifest(placeOf(path, env));
+  return reading.kind === 'found' ? reading.manifest : undefined;
 }

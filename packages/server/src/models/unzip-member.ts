@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
+import { messageOf } from '@millrace/stdx';
 import { ServerError } from '../errors.ts';
 
 /** Where a member of a zip file lies (APPNOTE.TXT of PKWARE, sections 4.3.7, 4.3.12 and 4.3.16). */
@@ -18,7 +19,11 @@ const commentBytesMax = 65_535;
 const endSignature = 0x06054b50;
 const entrySignature = 0x02014b50;
 const entryBytes = 46;
+const localSignature = 0x04034b50;
 const localBytes = 30;
+const directoryBytesMax = 2 ** 24;
+/** Sizes of this value stand elsewhere, in the form for files of 4 GiB and more. */
+const elsewhere = 0xffffffff;
 const stored = 0;
 const deflated = 8;
 
@@ -29,16 +34,29 @@ export async function unzipMember(step: {
   readonly to: string;
   readonly onBytes: (done: number, total: number) => void;
 }): Promise<void> {
-  const { member, start } = await locate(step.zip, step.member);
-  const counter = new PassThrough();
-  let done = 0;
-  counter.on('data', (piece: Buffer) => {
-    done += piece.length;
-    step.onBytes(done, member.sizeBytes);
+  const { member, start } = await locate(step.zip, step.member).catch((cause: unknown) => {
+    if (cause instanceof ServerError) throw cause;
+    throw broken(step.zip, `it is no zip file, or is cut off (${messageOf(cause)})`, cause);
   });
-  const source = createReadStream(step.zip, { start, end: start + member.compressedBytes - 1 });
+  let done = 0;
+  async function* counted(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      done += piece.length;
+      // A member that goes on past what it claims could go on without end.
+      if (done > member.sizeBytes) throw new Error(`it has more than ${member.sizeBytes} bytes`);
+      step.onBytes(done, member.sizeBytes);
+      yield piece;
+    }
+  }
   const decode = member.method === stored ? new PassThrough() : createInflateRaw();
-  await pipeline(source, decode, counter, createWriteStream(step.to));
+  try {
+    const source = createReadStream(step.zip, { start, end: start + member.compressedBytes - 1 });
+    await pipeline(source, decode, counted, createWriteStream(step.to));
+  } catch (cause) {
+    throw broken(step.zip, `${step.member} cannot be unpacked (${messageOf(cause)})`, cause);
+  }
+  if (done !== member.sizeBytes)
+    throw broken(step.zip, `${step.member} has ${done} bytes, but must have ${member.sizeBytes}`);
 }
 
 async function locate(
@@ -54,7 +72,11 @@ async function locate(
       `${name} is packed by method ${member.method}, which is neither stored nor deflated`,
     );
   }
+  if ([member.compressedBytes, member.sizeBytes, member.headerOffset].includes(elsewhere))
+    throw broken(zip, `${name} is in the form for 4 GiB and more, which is not read here`);
   const local = await readAt(file, member.headerOffset, localBytes);
+  if (local.readUInt32LE(0) !== localSignature)
+    throw broken(zip, `${name} does not begin where its directory says`);
   const start = member.headerOffset + localBytes + local.readUInt16LE(26) + local.readUInt16LE(28);
   return { member, start };
 }
@@ -65,8 +87,11 @@ async function findMember(file: FileHandle, name: string): Promise<Member | unde
   const tail = await readAt(file, size - tailBytes, tailBytes);
   let end = tail.length - endBytes;
   while (end >= 0 && tail.readUInt32LE(end) !== endSignature) end--;
-  if (end < 0) return undefined;
-  const directory = await readAt(file, tail.readUInt32LE(end + 16), tail.readUInt32LE(end + 12));
+  if (end < 0) throw new Error('it has no directory');
+  const directoryBytes = tail.readUInt32LE(end + 12);
+  if (directoryBytes > directoryBytesMax)
+    throw new Error(`its directory claims ${directoryBytes} bytes; ${directoryBytesMax} are read`);
+  const directory = await readAt(file, tail.readUInt32LE(end + 16), directoryBytes);
   for (
     let at = 0;
     at + entryBytes <= directory.length && directory.readUInt32LE(at) === entrySignature;
@@ -90,9 +115,10 @@ async function findMember(file: FileHandle, name: string): Promise<Member | unde
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const buffer = Buffer.alloc(length);
   const { bytesRead } = await file.read(buffer, 0, length, position);
-  return buffer.subarray(0, bytesRead);
+  if (bytesRead < length) throw new Error(`it ends within ${length} bytes at ${position}`);
+  return buffer;
 }
 
-function broken(zip: string, reason: string): ServerError {
-  return new ServerError(`unpack ${zip}: ${reason}`, { code: 'SERVER_MODEL_UNAVAILABLE' });
+function broken(zip: string, reason: string, cause?: unknown): ServerError {
+  return new ServerError(`unpack ${zip}: ${reason}`, { code: 'SERVER_MODEL_UNAVAILABLE', cause });
 }
