@@ -5,6 +5,9 @@ import { isForTests, type Manifest, packageOf, type TrackedFile } from './reposi
 export const floors: Readonly<Record<string, number>> = {
   stdx: 1,
   openai: 2,
+  bpf: 2,
+  routing: 2,
+  anthropic: 3,
   telemetry: 2,
   llama: 2,
   engine: 3,
