@@ -13,7 +13,7 @@ export async function startLocalServer(answer: RequestListener): Promise<LocalSe
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     requests.push(request);
-    void answer(request, response);
+    answer(request, response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
