@@ -19,8 +19,8 @@ export function describeTuning(record: TuneRecord): string {
     `encoding     MiB ${heads.join('')}  loss (nats)  same top token`,
     ...candidates.map((candidate) => rowOf(candidate, candidate === served)),
     '',
-    `tokens/s, medians of ${rounds} rounds taken in turns; prefill of 512 tokens, decoding at 1, 8 and 32 sequences;`,
-    `score: their geometric mean; loss: mean KL divergence from the file as shipped over ${shipped.loss.tokens} tokens, at most ${lossNatsMax}${spreadOf(candidates)}`,
+    `tokens/s, ${roundsIn(rounds)}; prefill of 512 tokens, decoding at 1, 8 and 32 sequences;`,
+    `score: their geometric mean; loss: mean KL divergence from the file as shipped over ${shipped.loss.tokens} tokens, at most ${lossNatsMax}${rounds > 1 ? spreadOf(candidates) : '.'}`,
     `Served: ${served.encoding}${servedPath === undefined ? '' : ` (${basename(servedPath)})`}, because ${reason}.`,
   ];
   return `${lines.join('\n')}\n`;
@@ -48,6 +48,12 @@ function rowOf(candidate: Candidate, isChosen: boolean): string {
     `${(loss.top1Agreement * 100).toFixed(1)} %`.padStart(16),
     mark,
   ].join('');
+}
+
+function roundsIn(rounds: number): string {
+  if (rounds === 0) return 'not measured';
+  if (rounds === 1) return 'of one round, which a busy machine can disturb';
+  return `medians of ${rounds} rounds taken in turns`;
 }
 
 /** How far apart the rounds were, at worst: a busy machine shows here. */
