@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileRig } from '../rig/compile-rig.ts';
+import { microsecondsEach, readProcessCost } from '../rig/process-cost.ts';
+import { runClient, startUpstream } from '../rig/rig-process.ts';
+import { directSide, haproxyConfig, haproxySide, nginxConfig, nginxSide } from './proxy-side.ts';
+
+const place = { port: 8001, upstreamPort: 9001, folder: '/somewhere' };
+
+test('every proxy listens, forwards, keeps connections and replaces the key', () => {
+  for (const config of [nginxConfig(place), haproxyConfig(place)]) {
+    assert.match(config, /127\.0\.0\.1:8001/u);
+    assert.match(config, /127\.0\.0\.1:9001/u);
+    assert.match(config, /Authorization "Bearer upstream-key"/u);
+  }
+});
+
+for (const side of [directSide, nginxSide, haproxySide])
+  test(`${side.name} takes answers and streams through whole`, async (t) => {
+    const rig = compileRig();
+    if ('unavailable' in rig) return t.skip(rig.unavailable);
+    await using upstream = await startUpstream(rig.upstream, { events: 8, 'gap-us': 500 });
+    const started = await side.start(upstream.port);
+    if ('unavailable' in started) return t.skip(started.unavailable);
+    await using running = started;
+    const to = { port: new URL(running.url).port, 'warm-ms': 20, 'duration-ms': 150 };
+    const ids = running.processId > 0 ? [running.processId] : [];
+    const before = readProcessCost(ids);
+    const unary = await runClient(rig.client, { ...to, 'expect-bytes': 1024 });
+    const eachUs = microsecondsEach(before, readProcessCost(ids), unary.requests);
+    assert.ok(ids.length === 0 ? eachUs === 0 : eachUs > 0.5, `${eachUs} us a request`);
+    const streamed = await runClient(rig.client, { ...to, stream: 1, 'expect-events': 8 });
+    for (const { requests, errors } of [unary, streamed]) {
+      assert.ok(requests > 0);
+      assert.equal(
+        Object.values(errors).reduce((sum, count) => sum + count),
+        0,
+      );
+    }
+    return undefined;
+  });
