@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { BenchContext, Comparison } from './compare/comparison.ts';
+import { measureGateways } from './compare/gateway.ts';
 import { compareLlamaServer } from './compare/llama-server.ts';
 import { measureOverhead } from './compare/overhead.ts';
 import { soak } from './compare/soak.ts';
@@ -16,6 +17,7 @@ export interface BenchTerminal {
 
 const usage = `Usage: millrace bench engine [--only static,llama-server,overhead] [--rounds 3] --model FILE
        millrace bench soak [--requests 10000] --model FILE
+       millrace bench gateway [--rounds 3] [--seconds 5]
 
 Measures side by side in one run, prints a table and writes it to results/.
 `;
@@ -28,23 +30,12 @@ const parts: Readonly<Record<string, (context: BenchContext) => Promise<Comparis
 
 /** Runs a measurement; resolves to the exit status. Missing a goal is no failure: it is told. */
 export async function runBench(args: readonly string[], terminal: BenchTerminal): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      only: { type: 'string', default: 'overhead,static,llama-server' },
-      rounds: { type: 'string', default: '3' },
-      requests: { type: 'string', default: '10000' },
-      model: { type: 'string' },
-      threads: { type: 'string', default: String(availableParallelism()) },
-    },
-  });
+  const { values, positionals } = parseBenchArgs(args);
   const [name] = positionals;
+  if (name === 'gateway') return await benchGateways(args, terminal, values);
   const { model } = values;
   if ((name !== 'engine' && name !== 'soak') || model === undefined || !existsSync(model)) {
-    terminal.err(
-      model === undefined || existsSync(model) ? usage : `There is no file ${model}.\n${usage}`,
-    );
+    terminal.err(refusal(model));
     return 2;
   }
   const context: BenchContext = {
@@ -72,4 +63,49 @@ export async function runBench(args: readonly string[], terminal: BenchTerminal)
   });
   terminal.out(text);
   return 0;
+}
+
+async function benchGateways(
+  args: readonly string[],
+  terminal: BenchTerminal,
+  values: { readonly rounds: string; readonly seconds: string },
+): Promise<number> {
+  const found = await measureGateways({
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    onProgress: (text) => terminal.err(`${text}\n`),
+  });
+  terminal.out(report({ name: 'gateway', command: `millrace bench ${args.join(' ')}`, ...found }));
+  return 0;
+}
+
+interface BenchArgs {
+  readonly values: {
+    readonly only: string;
+    readonly rounds: string;
+    readonly requests: string;
+    readonly seconds: string;
+    readonly threads: string;
+    readonly model?: string | undefined;
+  };
+  readonly positionals: readonly string[];
+}
+
+function parseBenchArgs(args: readonly string[]): BenchArgs {
+  return parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      only: { type: 'string', default: 'overhead,static,llama-server' },
+      rounds: { type: 'string', default: '3' },
+      requests: { type: 'string', default: '10000' },
+      seconds: { type: 'string', default: '5' },
+      model: { type: 'string' },
+      threads: { type: 'string', default: String(availableParallelism()) },
+    },
+  });
+}
+
+function refusal(model: string | undefined): string {
+  return model === undefined || existsSync(model) ? usage : `There is no file ${model}.\n${usage}`;
 }

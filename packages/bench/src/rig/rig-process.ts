@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { BenchError } from '../errors.ts';
 
@@ -90,7 +91,10 @@ export async function runClient(
 
 function start(program: string, options: RigOptions): ChildProcess {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  return spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Beside the proxy, which has the first core; `taskset` becomes the program itself.
+  const [first, ...rest] =
+    availableParallelism() > 1 ? ['taskset', '-c', '1', program, ...args] : [program, ...args];
+  return spawn(first ?? program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 async function* linesOf(child: ChildProcess): AsyncGenerator<Line, undefined> {

@@ -1,0 +1,94 @@
+import type { Figure } from '../report/report.ts';
+import { compileRig, type RigPrograms } from '../rig/compile-rig.ts';
+import { microsecondsEach, type ProcessCost, readProcessCost } from '../rig/process-cost.ts';
+import { type Percentiles, type RigOptions, runClient, startUpstream } from '../rig/rig-process.ts';
+import { directSide, haproxySide, nginxSide, type ProxySide } from '../sides/proxy-side.ts';
+import type { Comparison } from './comparison.ts';
+
+/** How long and how often proxies are measured. */
+export interface GatewayBenchOptions {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly onProgress: (text: string) => void;
+}
+
+const sides: readonly ProxySide[] = [directSide, nginxSide, haproxySide];
+
+const loads: Readonly<Record<string, RigOptions>> = {
+  'unary 1 KB, saturated': { 'expect-bytes': 1024 },
+  'unary 4 KB, saturated': { 'expect-bytes': 1024, 'body-bytes': 4096 },
+  'unary 400 KB, saturated': { 'expect-bytes': 1024, 'body-bytes': 400_000 },
+  'unary 1 KB, 1,000/s': { 'expect-bytes': 1024, rate: 1000 },
+  'streams of 128 events, 5 ms apart': { 'expect-events': 128, stream: 1, connections: 50 },
+};
+
+/** What proxies cost and add, one at a time in turn, each round in every load. */
+export async function measureGateways(options: GatewayBenchOptions): Promise<Comparison> {
+  const rig = compileRig();
+  if ('unavailable' in rig) return { figures: [], goals: [], notes: [rig.unavailable] };
+  const values = new Map<string, number[]>();
+  const notes = new Set<string>();
+  for (let round = 0; round < options.rounds; round++)
+    for (const side of sides) {
+      options.onProgress(`round ${round + 1} of ${options.rounds}: ${side.name}`);
+      for (const [key, value, problem] of await measureSide(side, rig, options)) {
+        if (problem !== undefined) notes.add(problem);
+        else values.set(key, [...(values.get(key) ?? []), value]);
+      }
+    }
+  const figures = [...values].map(([key, list]): Figure => {
+    const [comparison = '', side = '', name = ''] = key.split('|');
+    return { comparison, side, name, values: list };
+  });
+  return { figures, goals: [], notes: [...notes] };
+}
+
+type Measured = readonly [key: string, value: number, problem?: string];
+
+async function measureSide(
+  side: ProxySide,
+  rig: RigPrograms,
+  options: GatewayBenchOptions,
+): Promise<readonly Measured[]> {
+  await using upstream = await startUpstream(rig.upstream);
+  const started = await side.start(upstream.port);
+  if ('unavailable' in started) return [['', 0, `${side.name} left out: ${started.unavailable}`]];
+  await using running = started;
+  const ids = running.processId > 0 ? [running.processId] : [];
+  const found: Measured[] = [];
+  for (const [load, settings] of Object.entries(loads)) {
+    const costs: ProcessCost[] = [];
+    const result = await runClient(
+      rig.client,
+      {
+        ...settings,
+        port: new URL(running.url).port,
+        'warm-ms': 2000,
+        'duration-ms': options.seconds * 1000,
+      },
+      () => costs.push(readProcessCost(ids)),
+    );
+    const errors = Object.values(result.errors).reduce((sum, count) => sum + count, 0);
+    const [before, after] = costs;
+    if (errors > 0 || before === undefined || after === undefined) {
+      found.push(['', 0, `${side.name}, ${load}: ${errors} errors, not counted`]);
+      continue;
+    }
+    const pieces = 'stream' in settings ? result.events : result.requests;
+    const latency = 'stream' in settings ? result.eventLatencyUs : result.latencyUs;
+    const key = `${load}|${side.name}`;
+    if (ids.length > 0)
+      found.push([`${key}|CPU of the proxy, µs each`, microsecondsEach(before, after, pieces)]);
+    found.push([`${key}|each second`, (pieces * 1000) / result.windowMs]);
+    found.push(...latencies(key, latency));
+    if (ids.length > 0) found.push([`${key}|resident, MB`, after.residentBytes / 1e6]);
+  }
+  return found;
+}
+
+function latencies(key: string, { p50, p99 }: Percentiles): readonly Measured[] {
+  return [
+    [`${key}|latency p50, µs`, p50 ?? Number.NaN],
+    [`${key}|latency p99, µs`, p99 ?? Number.NaN],
+  ];
+}
