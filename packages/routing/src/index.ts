@@ -1,4 +1,54 @@
+export { type DecisionDraw } from './decide.ts';
+export { type DecisionRecord, type RecordedCandidate, replayDecision } from './decision-record.ts';
+export {
+  type Candidate,
+  type CircuitState,
+  type EndpointFacts,
+  endpointFacts,
+  type EndpointLoad,
+  type EndpointState,
+} from './endpoints/endpoint.ts';
+export {
+  EndpointTable,
+  type LoadField,
+  type MutableLoad,
+  type ReportedField,
+} from './endpoints/endpoint-table.ts';
+export { RequestCharge, type RequestWeight } from './endpoints/request-charge.ts';
 export { RoutingError, type RoutingErrorCode } from './errors.ts';
+export type { Filter } from './filters/filter.ts';
+export {
+  circuitFilter,
+  concurrencyFilter,
+  contextFilter,
+  healthFilter,
+  modelFilter,
+  qualityFilter,
+  standardFilters,
+  subsetFilter,
+  tenantFilter,
+} from './filters/standard-filters.ts';
 export type { PrefixHasherOptions, PrefixLedgerOptions } from './options.ts';
+export type { Picker, PickField } from './pickers/picker.ts';
+export {
+  consistentHashPicker,
+  lowestCostPicker,
+  roundRobinPicker,
+  twoChoicesPicker,
+  weightedPicker,
+} from './pickers/standard-pickers.ts';
 export { type PrefixChain, PrefixHasher } from './prefix-index/prefix-hasher.ts';
 export { type LedgerCounts, PrefixLedger } from './prefix-index/prefix-ledger.ts';
+export { type RoutePolicy, standardPolicy } from './route-policy.ts';
+export type { RequestFacts, RouteRequest } from './route-request.ts';
+export { type Decision, Router, type RouterParts } from './router.ts';
+export type { Scorer, WeightedScorer } from './scorers/scorer.ts';
+export {
+  costScorer,
+  latencyScorer,
+  loadScorer,
+  prefixScorer,
+  sessionScorer,
+  standardScorers,
+  workloadScorer,
+} from './scorers/standard-scorers.ts';

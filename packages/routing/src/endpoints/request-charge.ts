@@ -1,0 +1,43 @@
+import type { EndpointTable } from './endpoint-table.ts';
+
+/** What a request weighs. */
+export interface RequestWeight {
+  readonly promptTokens: number;
+  readonly uncachedTokens: number;
+}
+
+/** The load that one request puts on an endpoint, from dispatch to its end. Whoever dispatches disposes of it. */
+export class RequestCharge implements Disposable {
+  readonly #table: EndpointTable;
+  readonly #endpoint: number;
+  readonly #weight: RequestWeight;
+  #phase: 'queued' | 'running' | 'ended' = 'queued';
+
+  constructor(table: EndpointTable, endpoint: number, weight: RequestWeight) {
+    this.#table = table;
+    this.#endpoint = endpoint;
+    // Rounded once, so that what is taken is what was added.
+    this.#weight = {
+      promptTokens: Math.round(weight.promptTokens),
+      uncachedTokens: Math.round(weight.uncachedTokens),
+    };
+    table.add(endpoint, 'concurrency', 1);
+    table.add(endpoint, 'queuedPrefillTokens', this.#weight.uncachedTokens);
+  }
+
+  /** The first token has come: the prompt is computed. Further calls do nothing. */
+  markFirstToken(): void {
+    if (this.#phase !== 'queued') return;
+    this.#phase = 'running';
+    this.#table.add(this.#endpoint, 'queuedPrefillTokens', -this.#weight.uncachedTokens);
+    this.#table.add(this.#endpoint, 'runningTokens', this.#weight.promptTokens);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#phase === 'ended') return;
+    this.markFirstToken();
+    this.#phase = 'ended';
+    this.#table.add(this.#endpoint, 'runningTokens', -this.#weight.promptTokens);
+    this.#table.add(this.#endpoint, 'concurrency', -1);
+  }
+}

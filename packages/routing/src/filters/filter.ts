@@ -1,0 +1,8 @@
+import type { Candidate } from '../endpoints/endpoint.ts';
+import type { RequestFacts } from '../route-request.ts';
+
+/** Says why an endpoint cannot take a request; `undefined` where it can. Pure. */
+export interface Filter {
+  readonly name: string;
+  reasonAgainst(candidate: Candidate, request: RequestFacts): string | undefined;
+}
