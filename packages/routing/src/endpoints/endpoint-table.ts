@@ -131,10 +131,9 @@ export class EndpointTable {
   }
 
   #first(endpoint: number): number {
-    assert(
-      endpoint >= 0 && endpoint < this.endpointsMax,
-      `endpoint ${endpoint} of a table for ${this.endpointsMax}`,
-    );
+    // Asked for every endpoint of every decision: the message is put together only where it is needed.
+    if (endpoint < 0 || endpoint >= this.endpointsMax)
+      assert(false, `endpoint ${endpoint} of a table for ${this.endpointsMax}`);
     return headerWords + endpoint * wordsPerEndpoint;
   }
 }

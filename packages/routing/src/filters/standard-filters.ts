@@ -10,6 +10,7 @@ export const modelFilter: Filter = {
 /** Models that the tenant may use. */
 export const tenantFilter: Filter = {
   name: 'tenant',
+  concerns: ({ modelsAllowed }) => modelsAllowed !== undefined,
   reasonAgainst: (_candidate, { model, modelsAllowed }) =>
     modelsAllowed === undefined || modelsAllowed.includes(model)
       ? undefined
@@ -48,6 +49,7 @@ export const concurrencyFilter: Filter = {
 /** Endpoints of the subset that the request asks for: a canary, a pool. */
 export const subsetFilter: Filter = {
   name: 'subset',
+  concerns: ({ subset }) => subset !== undefined,
   reasonAgainst: ({ facts }, { subset }) =>
     subset === undefined || subset.includes(facts.id) ? undefined : 'is not in the subset',
 };
@@ -55,6 +57,7 @@ export const subsetFilter: Filter = {
 /** Endpoints whose variant of the model is good enough. */
 export const qualityFilter: Filter = {
   name: 'quality',
+  concerns: ({ qualityTierMin }) => qualityTierMin !== undefined,
   reasonAgainst: ({ facts }, { qualityTierMin }) =>
     qualityTierMin === undefined || facts.qualityTier >= qualityTierMin
       ? undefined

@@ -12,8 +12,10 @@ export const lowestCostPicker: Picker = {
     let tied = 1;
     for (let at = 1; at < count; at++) {
       const cost = costs[at] as number;
-      if (cost < lowest) [lowest, tied] = [cost, 1];
-      else if (cost === lowest) tied++;
+      if (cost < lowest) {
+        lowest = cost;
+        tied = 1;
+      } else if (cost === lowest) tied++;
     }
     let passed = Math.floor(draws[0] * tied);
     for (let at = 0; at < count; at++) {

@@ -19,13 +19,19 @@ export const headerAt = {
 } as const;
 
 /** Where each number of an endpoint stands, from the endpoint's first word on. */
-export const endpointAt = { insertedBlocks: 0, blocksPerEpoch: 1, forgottenTick: 2 } as const;
+export const endpointAt = {
+  insertedBlocks: 0,
+  blocksPerEpoch: 1,
+  forgottenTick: 2,
+  epoch: 3,
+} as const;
 
 /**
  * The ledger's memory, cut into its regions.
  *
  *     header      16 words     sizes, counters
- *     endpoints   4 words each  blocks inserted, blocks per epoch, tick after the last forgetting
+ *     endpoints   4 words each  blocks inserted, blocks per epoch, tick after the last
+ *                               forgetting, epoch: blocks inserted / blocks per epoch
  *     keys        2 words each  low and high half of a block's hash; a bucket of 8 is one cache line
  *     stamps      2 bytes each  a row of one per endpoint for every key
  *     visited     1 byte each   set by a match, cleared by the clock hand

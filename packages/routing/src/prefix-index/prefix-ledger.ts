@@ -117,9 +117,7 @@ export class PrefixLedger {
   /** The endpoint has computed the prompt, of which it had `cachedBlocks` already. */
   confirm(chain: PrefixChain, endpoint: number, cachedBlocks: number): void {
     this.#checkEndpoint(endpoint);
-    const { endpoints } = this.#memory;
-    const computed = Math.max(0, chain.blockCount - cachedBlocks);
-    Atomics.add(endpoints, endpointWord(endpoint) + endpointAt.insertedBlocks, computed);
+    this.#advance(endpoint, Math.max(0, chain.blockCount - cachedBlocks));
     const stamp = this.#epoch(endpoint) + 1;
     for (let block = 0; block < chain.blockCount; block++) {
       const entry = this.#findOrInsert(chain, block);
@@ -144,7 +142,7 @@ export class PrefixLedger {
     const word = endpointWord(endpoint);
     const perEpoch = endpoints[word + endpointAt.blocksPerEpoch] as number;
     // What was stamped in earlier epochs becomes as old as what was evicted long ago.
-    Atomics.add(endpoints, word + endpointAt.insertedBlocks, (epochsKept + 1) * perEpoch);
+    this.#advance(endpoint, (epochsKept + 1) * perEpoch);
     Atomics.store(endpoints, word + endpointAt.forgottenTick, (this.#tick() + 1) | 0);
   }
 
@@ -263,8 +261,8 @@ export class PrefixLedger {
 
   #isHeld(stamp: number, endpoint: number, tick: number): boolean {
     if ((stamp & speculativeBit) === 0) {
-      const age = (this.#epoch(endpoint) - (stamp - 1) + epochTurn) % epochTurn;
-      return age <= epochsKept;
+      const age = this.#epoch(endpoint) - (stamp - 1);
+      return (age < 0 ? age + epochTurn : age) <= epochsKept;
     }
     const ageTicks = (tick - stamp) & tickMask;
     if (ageTicks > this.#lifeTicks) return false;
@@ -274,12 +272,17 @@ export class PrefixLedger {
     return forgotten === 0 || ageTicks <= ((tick - forgotten) | 0);
   }
 
-  #epoch(endpoint: number): number {
+  #advance(endpoint: number, blocks: number): void {
     const { endpoints } = this.#memory;
     const word = endpointWord(endpoint);
-    const inserted = (endpoints[word + endpointAt.insertedBlocks] as number) >>> 0;
+    const before = Atomics.add(endpoints, word + endpointAt.insertedBlocks, blocks);
     const perEpoch = endpoints[word + endpointAt.blocksPerEpoch] as number;
-    return Math.floor(inserted / perEpoch) % epochTurn;
+    const epoch = Math.floor(((before + blocks) >>> 0) / perEpoch) % epochTurn;
+    Atomics.store(endpoints, word + endpointAt.epoch, epoch);
+  }
+
+  #epoch(endpoint: number): number {
+    return this.#memory.endpoints[endpointWord(endpoint) + endpointAt.epoch] as number;
   }
 
   #tick(): number {

@@ -1,4 +1,4 @@
-import { uncachedTokens } from '../endpoints/endpoint.ts';
+import { type Candidate, uncachedTokens } from '../endpoints/endpoint.ts';
 import { mix } from '../prefix-index/prefix-hasher.ts';
 import type { Scorer, WeightedScorer } from './scorer.ts';
 
@@ -16,8 +16,7 @@ export const prefixScorer: Scorer = {
 /** Tokens that are before this request. */
 export const loadScorer: Scorer = {
   name: 'load',
-  score: ({ queuedPrefillTokens, waitingTokens, runningTokens }) =>
-    queuedPrefillTokens + waitingTokens + runningShare * runningTokens,
+  score: (candidate) => loadTokens(candidate),
 };
 
 /** Predicted milliseconds to the first token: for fleets whose endpoints differ in speed. */
@@ -60,11 +59,14 @@ export const standardScorers: readonly WeightedScorer[] = [
   { scorer: prefixScorer, weight: 3 },
 ];
 
+/** Tokens that are before a request: what waits in full, what runs by a small share. */
+export function loadTokens(candidate: Candidate): number {
+  const { queuedPrefillTokens, waitingTokens, runningTokens } = candidate;
+  return queuedPrefillTokens + waitingTokens + runningShare * runningTokens;
+}
+
 /** Milliseconds until the first token: what waits there and what is not cached, at the endpoint's speed. */
-export function predictTtftMs(
-  candidate: Parameters<Scorer['score']>[0],
-  promptTokens: number,
-): number {
+export function predictTtftMs(candidate: Candidate, promptTokens: number): number {
   const tokens =
     candidate.queuedPrefillTokens +
     candidate.waitingTokens +
