@@ -5,6 +5,7 @@ import type { BenchContext, Comparison } from './compare/comparison.ts';
 import { measureGateways } from './compare/gateway.ts';
 import { compareLlamaServer } from './compare/llama-server.ts';
 import { measureOverhead } from './compare/overhead.ts';
+import { compareRouting } from './compare/routing.ts';
 import { soak } from './compare/soak.ts';
 import { compareStatic } from './compare/static-batching.ts';
 import { report } from './report/report.ts';
@@ -18,6 +19,7 @@ export interface BenchTerminal {
 const usage = `Usage: millrace bench engine [--only static,llama-server,overhead] [--rounds 3] --model FILE
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--rounds 3] [--seconds 5]
+       millrace bench routing [--rounds 3] [--traces FOLDER]
 
 Measures side by side in one run, prints a table and writes it to results/.
 `;
@@ -33,6 +35,7 @@ export async function runBench(args: readonly string[], terminal: BenchTerminal)
   const { values, positionals } = parseBenchArgs(args);
   const [name] = positionals;
   if (name === 'gateway') return await benchGateways(args, terminal, values);
+  if (name === 'routing') return benchRouting(args, terminal, values);
   const { model } = values;
   if ((name !== 'engine' && name !== 'soak') || model === undefined || !existsSync(model)) {
     terminal.err(refusal(model));
@@ -79,6 +82,21 @@ async function benchGateways(
   return 0;
 }
 
+function benchRouting(
+  args: readonly string[],
+  terminal: BenchTerminal,
+  values: { readonly rounds: string; readonly traces?: string | undefined },
+): number {
+  const found = compareRouting({
+    traces: values.traces,
+    rounds: Number(values.rounds),
+    onProgress: (text) => terminal.err(`${text}\n`),
+  });
+  const shown = args.map((arg) => (arg.includes('/') ? 'FOLDER' : arg));
+  terminal.out(report({ name: 'routing', command: `millrace bench ${shown.join(' ')}`, ...found }));
+  return 0;
+}
+
 interface BenchArgs {
   readonly values: {
     readonly only: string;
@@ -87,6 +105,7 @@ interface BenchArgs {
     readonly seconds: string;
     readonly threads: string;
     readonly model?: string | undefined;
+    readonly traces?: string | undefined;
   };
   readonly positionals: readonly string[];
 }
@@ -101,6 +120,7 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
       requests: { type: 'string', default: '10000' },
       seconds: { type: 'string', default: '5' },
       model: { type: 'string' },
+      traces: { type: 'string' },
       threads: { type: 'string', default: String(availableParallelism()) },
     },
   });
