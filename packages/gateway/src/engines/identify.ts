@@ -1,0 +1,79 @@
+import type { EngineKind } from './engine-kind.ts';
+
+/** A model that an endpoint serves. */
+export interface EndpointModel {
+  readonly id: string;
+  /** Tokens of prompt and answer together; undefined when the endpoint does not say. */
+  readonly contextTokensMax: number | undefined;
+}
+
+/** What an endpoint turned out to be. */
+export interface EndpointIdentity {
+  readonly kind: EngineKind;
+  readonly models: readonly EndpointModel[];
+}
+
+/** Answers to the paths that tell engines apart; undefined where the path was not answered with JSON. */
+export interface IdentifyingAnswers {
+  /** `/v1/models` */
+  readonly models: unknown;
+  /** `/props`, of llama.cpp's server. */
+  readonly props: unknown;
+  /** `/api/version`, of Ollama. */
+  readonly ollamaVersion: unknown;
+  /** `/get_server_info`, of SGLang. */
+  readonly sglangInfo: unknown;
+  /** `/version`, of vLLM and TensorRT-LLM. */
+  readonly version: unknown;
+}
+
+const kindOfOwner: Readonly<Record<string, EngineKind>> = {
+  millrace: 'millrace',
+  vllm: 'vllm',
+  sglang: 'sglang',
+  llamacpp: 'llama.cpp',
+  tensorrt_llm: 'tensorrt-llm',
+  library: 'ollama',
+};
+
+/** What speaks at an endpoint, by what it answered; undefined when it lists no models as OpenAI's API does. */
+export function identify(answers: IdentifyingAnswers): EndpointIdentity | undefined {
+  const list = field(answers.models, 'data');
+  if (!Array.isArray(list)) return undefined;
+  const kind = kindOf(answers, list);
+  const propsContext = positive(
+    field(field(answers.props, 'default_generation_settings'), 'n_ctx') ??
+      field(answers.props, 'n_ctx'),
+  );
+  const models = list.flatMap((entry: unknown): readonly EndpointModel[] => {
+    const id = field(entry, 'id');
+    if (typeof id !== 'string' || id === '') return [];
+    const own = positive(field(entry, 'max_model_len'));
+    const trained = positive(field(field(entry, 'meta'), 'n_ctx_train'));
+    return [{ id, contextTokensMax: own ?? propsContext ?? trained }];
+  });
+  return { kind, models };
+}
+
+function kindOf(answers: IdentifyingAnswers, list: readonly unknown[]): EngineKind {
+  const owner = field(list[0], 'owned_by');
+  const named = typeof owner === 'string' ? kindOfOwner[owner.toLowerCase()] : undefined;
+  if (named !== undefined) return named;
+  if (field(answers.props, 'total_slots') !== undefined) return 'llama.cpp';
+  if (field(answers.ollamaVersion, 'version') !== undefined) return 'ollama';
+  if (isObject(answers.sglangInfo)) return 'sglang';
+  if (field(answers.version, 'version') !== undefined) return 'tensorrt-llm';
+  return 'openai';
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function field(value: unknown, name: string): unknown {
+  return isObject(value) ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+}
+
+function positive(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined;
+}
