@@ -4,11 +4,28 @@ export {
   HttpBackend,
   type HttpBackendOptions,
 } from './backends/http-backend.ts';
+export {
+  EndpointBackend,
+  type EndpointBackendOptions,
+  type RoutingTable,
+} from './endpoints/endpoint-backend.ts';
+export { type Endpoint, type EndpointOptions, openEndpoint } from './endpoints/endpoint.ts';
+export { EndpointMonitor, type EndpointMonitorOptions } from './endpoints/endpoint-monitor.ts';
+export { registerEndpointMetrics } from './endpoints/endpoint-metrics.ts';
+export { createModelsRoute } from './endpoints/models-route.ts';
+export { leastLoaded, type PickEndpoint } from './endpoints/pick-endpoint.ts';
+export { type EngineKind, engineKinds } from './engines/engine-kind.ts';
 export { GatewayError, type GatewayErrorCode } from './errors.ts';
 export {
   type Gateway,
   type GatewayOptions,
+  type ListenPlace,
   type OwnRoute,
   startGateway,
 } from './http/gateway-server.ts';
-export { type GatewayBounds, gatewayDefaults } from './options.ts';
+export {
+  type EndpointBounds,
+  endpointDefaults,
+  type GatewayBounds,
+  gatewayDefaults,
+} from './options.ts';

@@ -22,3 +22,43 @@ export const gatewayDefaults: GatewayBounds = {
   firstByteMsMax: 600_000,
   pieceMsMax: 120_000,
 };
+
+/** When an endpoint is taken out. */
+export interface HealthBounds {
+  /** Looks or requests in a row that fail without an answer before an endpoint is failing. */
+  readonly failuresMax: number;
+  /** Answers in a row with a status of 500 and above before an endpoint is ejected. */
+  readonly serverErrorsMax: number;
+  /** How long an ejected endpoint rests; doubled each time it is ejected again at once. */
+  readonly ejectionMs: number;
+  readonly ejectionMsMax: number;
+}
+
+/** Bounds of one look at an endpoint. */
+export interface LookBounds {
+  readonly lookMsMax: number;
+  /** Largest answer that is read. */
+  readonly answerBytesMax: number;
+}
+
+/** Bounds of endpoints: how often they are looked at, and when they are taken out. */
+export interface EndpointBounds extends HealthBounds, LookBounds {
+  /** Time between two looks at an endpoint. */
+  readonly lookMs: number;
+  /** Time between two looks at what an endpoint serves, while it answers. */
+  readonly discoverMs: number;
+  /** Endpoints that one request is sent to at most, the first included. */
+  readonly triesMax: number;
+}
+
+export const endpointDefaults: EndpointBounds = {
+  lookMs: 1000,
+  discoverMs: 30_000,
+  lookMsMax: 2000,
+  answerBytesMax: 4 * 2 ** 20,
+  failuresMax: 2,
+  serverErrorsMax: 5,
+  ejectionMs: 5000,
+  ejectionMsMax: 60_000,
+  triesMax: 2,
+};

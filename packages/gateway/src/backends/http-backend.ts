@@ -1,4 +1,5 @@
-import { Agent, type IncomingMessage, request as openRequest } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http';
+import { Agent as TlsAgent, request as openTlsRequest } from 'node:https';
 import { apiError, type ApiError } from '@millrace/openai';
 import { type Clock, messageOf } from '@millrace/stdx';
 import type { Backend, BackendAnswer, BackendRequest } from './backend.ts';
@@ -6,7 +7,13 @@ import type { Backend, BackendAnswer, BackendRequest } from './backend.ts';
 /** Where a backend listens. */
 export type BackendAddress =
   | { readonly kind: 'socket'; readonly path: string }
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+  | {
+      readonly kind: 'tcp' | 'tls';
+      readonly host: string;
+      readonly port: number;
+      /** Put in front of every request's path; begins with a slash and does not end with one. */
+      readonly pathPrefix?: string;
+    };
 
 /** What an HTTP backend is made from. */
 export interface HttpBackendOptions {
@@ -25,14 +32,17 @@ const idleConnectionsMax = 64;
 export class HttpBackend implements Backend, Disposable {
   readonly #options: HttpBackendOptions;
   readonly #agent: Agent;
+  readonly #tlsAgent: TlsAgent;
 
   constructor(options: HttpBackendOptions) {
     this.#options = options;
-    this.#agent = new Agent({
+    const pool = {
       keepAlive: true,
       maxSockets: options.connectionsMax,
       maxFreeSockets: idleConnectionsMax,
-    });
+    };
+    this.#agent = new Agent(pool);
+    this.#tlsAgent = new TlsAgent(pool);
   }
 
   get unavailable(): ApiError | undefined {
@@ -50,6 +60,24 @@ export class HttpBackend implements Backend, Disposable {
 
   [Symbol.dispose](): void {
     this.#agent.destroy();
+    this.#tlsAgent.destroy();
+  }
+
+  #open(request: BackendRequest): ClientRequest {
+    const address = this.#options.address();
+    const shape = {
+      method: request.method,
+      headers: { ...request.headers, 'content-length': String(request.body.length) },
+    };
+    if (address.kind === 'socket') {
+      const { path: socketPath } = address;
+      return openRequest({ ...shape, socketPath, path: request.target, agent: this.#agent });
+    }
+    const { host, port } = address;
+    const place = { ...shape, host, port, path: (address.pathPrefix ?? '') + request.target };
+    return address.kind === 'tls'
+      ? openTlsRequest({ ...place, agent: this.#tlsAgent })
+      : openRequest({ ...place, agent: this.#agent });
   }
 
   #afterRetry(
@@ -63,18 +91,7 @@ export class HttpBackend implements Backend, Disposable {
   ): Promise<BackendAnswer | { readonly kind: 'stale'; readonly error: ApiError }> {
     const { clock, firstByteMsMax } = this.#options;
     return new Promise((resolve) => {
-      const address = this.#options.address();
-      const place =
-        address.kind === 'socket'
-          ? { socketPath: address.path }
-          : { host: address.host, port: address.port };
-      const outgoing = openRequest({
-        ...place,
-        agent: this.#agent,
-        method: request.method,
-        path: request.target,
-        headers: { ...request.headers, 'content-length': String(request.body.length) },
-      });
+      const outgoing = this.#open(request);
       const timer = clock.after(firstByteMsMax, () => {
         settle({ kind: 'failed', error: tooSlow(firstByteMsMax) });
         outgoing.destroy();

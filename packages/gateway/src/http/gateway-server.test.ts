@@ -37,8 +37,7 @@ async function open(
     clock: systemClock,
     registry: new Registry(),
     createRequestId: () => 'made',
-    host: '127.0.0.1',
-    port: 0,
+    listen: { host: '127.0.0.1', port: 0 },
     ...(more.bounds === undefined ? {} : { bounds: more.bounds }),
   });
   t.after(async () => {
@@ -47,7 +46,8 @@ async function open(
     upstream.closeAllConnections();
     upstream.close();
   });
-  return { url: `http://127.0.0.1:${gateway.port}`, gateway, upstream };
+  assert.ok('port' in gateway.place);
+  return { url: `http://127.0.0.1:${gateway.place.port}`, gateway, upstream };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -199,7 +199,7 @@ test('draining finishes what runs and takes nothing new', async (t) => {
   const running = fetch(url);
   await arrived.promise;
   const drained = gateway.drain(10_000);
-  const refused = connect(gateway.port, '127.0.0.1');
+  const refused = connect(Number(new URL(url).port), '127.0.0.1');
   await assert.rejects(once(refused, 'connect'), { code: 'ECONNREFUSED' });
   release();
   assert.equal(await (await running).text(), 'late');

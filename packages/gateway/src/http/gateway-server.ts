@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type ApiError, draining, errorBody, errorHeaders } from '@millrace/openai';
 import type { Clock, Timer } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
@@ -27,10 +26,15 @@ export interface GatewayOptions {
   readonly bounds?: Partial<GatewayBounds>;
 }
 
+/** Where a gateway listens. */
+export type ListenPlace =
+  | { readonly host: string; readonly port: number }
+  | { readonly socket: string };
+
 /** A gateway that listens. */
 export interface Gateway extends AsyncDisposable {
-  readonly host: string;
-  readonly port: number;
+  /** Where it listens; a port of 0 has become the one that was given. */
+  readonly place: ListenPlace;
   /** Requests that are being answered. */
   readonly activeCount: number;
   /** Takes no new connections, lets running answers end for at most `drainMsMax`, then cuts what is left. */
@@ -42,18 +46,16 @@ const drainLookMs = 20;
 
 /** Starts a gateway. Throws `GATEWAY_ADDRESS_IN_USE` and `GATEWAY_LISTEN_FAILED`. */
 export async function startGateway(
-  options: GatewayOptions & { readonly host: string; readonly port: number },
+  options: GatewayOptions & { readonly listen: ListenPlace },
 ): Promise<Gateway> {
   const path = new DataPath(options);
   const server = createServer({ requestTimeout: path.bounds.requestMsMax }, (request, response) => {
     void path.answer(request, response);
   });
   server.maxConnections = path.bounds.connectionsMax;
-  await listen(server, options);
-  const { port } = server.address() as AddressInfo;
+  await listen(server, options.listen);
   return {
-    host: options.host,
-    port,
+    place: boundPlace(server, options.listen),
     get activeCount() {
       return path.activeCount;
     },
@@ -159,18 +161,18 @@ class DataPath {
   }
 }
 
-async function listen(
-  server: Server,
-  place: { readonly host: string; readonly port: number },
-): Promise<void> {
+async function listen(server: Server, place: ListenPlace): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const where = `${place.host}:${place.port}`;
+      const where = 'socket' in place ? place.socket : `${place.host}:${place.port}`;
       reject(
         cause.code === 'EADDRINUSE'
           ? new GatewayError(
-              `listen on ${where}: the port is in use; stop what uses it, or choose another with --port`,
-              { code: 'GATEWAY_ADDRESS_IN_USE', cause },
+              `listen on ${where}: it is in use; stop what uses it, or choose another`,
+              {
+                code: 'GATEWAY_ADDRESS_IN_USE',
+                cause,
+              },
             )
           : new GatewayError(`listen on ${where}: ${cause.message}`, {
               code: 'GATEWAY_LISTEN_FAILED',
@@ -178,8 +180,15 @@ async function listen(
             }),
       );
     });
-    server.listen(place.port, place.host, resolve);
+    if ('socket' in place) server.listen(place.socket, resolve);
+    else server.listen(place.port, place.host, resolve);
   });
+}
+
+function boundPlace(server: Server, asked: ListenPlace): ListenPlace {
+  const address = server.address();
+  if ('socket' in asked || address === null || typeof address === 'string') return asked;
+  return { host: asked.host, port: address.port };
 }
 
 async function drainServer(

@@ -1,15 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { HttpBackend, OwnRoute } from '@millrace/gateway';
+import type { ServerResponse } from 'node:http';
+import type { OwnRoute } from '@millrace/gateway';
 import type { Registry } from '@millrace/telemetry';
-import type { EngineProcess } from '../supervise/engine-process.ts';
+import type { ServedSource } from './served-source.ts';
 import { readStatus } from './status.ts';
 
 /** What the admin routes show. */
 export interface AdminParts {
   readonly registry: Registry;
-  readonly engine: EngineProcess;
-  readonly backend: HttpBackend;
+  readonly served: ServedSource;
 }
 
 const pages: Readonly<Record<string, readonly [file: string, type: string]>> = {
@@ -52,8 +51,8 @@ async function sendPage(
 }
 
 /** 200 exactly when requests are served. */
-function sendHealth(response: ServerResponse, { engine }: AdminParts): void {
-  const reason = engine.unavailable;
+function sendHealth(response: ServerResponse, { served }: AdminParts): void {
+  const reason = served.unavailable;
   sendJson(response, reason === undefined ? 200 : 503, {
     status: reason === undefined ? 'serving' : 'unavailable',
     ...(reason === undefined ? {} : { reason: reason.message }),
@@ -61,7 +60,7 @@ function sendHealth(response: ServerResponse, { engine }: AdminParts): void {
 }
 
 async function sendMetrics(response: ServerResponse, parts: AdminParts): Promise<void> {
-  const engine = await readEngineMetrics(parts);
+  const engine = await parts.served.readMetrics();
   response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
   response.end(
     parts.registry.expose() + (engine ?? '# The engine is not there; its metrics are missing.\n'),
@@ -69,35 +68,12 @@ async function sendMetrics(response: ServerResponse, parts: AdminParts): Promise
 }
 
 async function sendStatus(response: ServerResponse, parts: AdminParts): Promise<void> {
-  const metrics = await readEngineMetrics(parts);
+  const metrics = await parts.served.readMetrics();
   sendJson(
     response,
     200,
-    readStatus({ engine: parts.engine, metrics, gateway: parts.registry.expose() }),
+    readStatus({ served: parts.served, metrics, gateway: parts.registry.expose() }),
   );
-}
-
-/** The engine's metrics as text; undefined when it does not answer. */
-async function readEngineMetrics({ engine, backend }: AdminParts): Promise<string | undefined> {
-  if (engine.unavailable !== undefined) return undefined;
-  const answer = await backend.send({
-    method: 'GET',
-    target: '/metrics',
-    headers: { host: 'engine' },
-    body: Buffer.alloc(0),
-    signal: AbortSignal.timeout(2000),
-  });
-  return answer.kind === 'answered' ? readText(answer.message) : undefined;
-}
-
-async function readText(message: IncomingMessage): Promise<string | undefined> {
-  const pieces: Buffer[] = [];
-  try {
-    for await (const piece of message) pieces.push(piece as Buffer);
-  } catch {
-    return undefined;
-  }
-  return message.statusCode === 200 ? Buffer.concat(pieces).toString('utf8') : undefined;
 }
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {

@@ -1,4 +1,4 @@
-import type { EngineProcess } from '../supervise/engine-process.ts';
+import type { ServedSource } from './served-source.ts';
 
 /** What the status page shows. Times in seconds; what is not known is null, never 0. */
 export interface AdminStatus {
@@ -30,19 +30,19 @@ export interface Quantiles {
 
 /** Reads the status out of the metrics' text. */
 export function readStatus(parts: {
-  readonly engine: Pick<EngineProcess, 'modelId' | 'unavailable'>;
+  readonly served: Pick<ServedSource, 'modelId' | 'unavailable'>;
   readonly metrics: string | undefined;
   readonly gateway: string;
 }): AdminStatus {
-  const { engine } = parts;
+  const { served } = parts;
   const text = parts.metrics ?? '';
   const value = (name: string): number | null => sumOf(text, name);
   const queries = value('vllm:prefix_cache_queries_total');
   const hits = value('vllm:prefix_cache_hits_total');
   return {
-    model: engine.modelId,
-    state: engine.unavailable === undefined ? 'serving' : 'unavailable',
-    reason: engine.unavailable?.message ?? null,
+    model: served.modelId,
+    state: served.unavailable === undefined ? 'serving' : 'unavailable',
+    reason: served.unavailable?.message ?? null,
     running: value('vllm:num_requests_running'),
     waiting: value('vllm:num_requests_waiting'),
     generatedTokens: value('vllm:generation_tokens_total'),

@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'say what this machine has and lacks',
     load: async () => (await import('./doctor-command.ts')).runDoctorCommand,
   },
+  config: {
+    summary: 'check or print a configuration file, or its schema',
+    load: async () => (await import('./config-command.ts')).runConfigCommand,
+  },
   bench: {
     summary: 'measure, side by side with others (in a clone)',
     load: async () => (await import('./bench-command.ts')).runBenchCommand,

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { gatewayDefaults, HttpBackend, startGateway } from '@millrace/gateway';
+import { type Gateway, gatewayDefaults, HttpBackend, startGateway } from '@millrace/gateway';
 import { systemClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { createAdminRoute } from '../admin/admin-route.ts';
+import { servedByEngine } from '../compose/served-by-engine.ts';
 import { engineFlagsOf, engineSettings } from '../config/engine-settings.ts';
 import {
   describeSettings,
@@ -11,13 +12,20 @@ import {
   type Settings,
   type SettingTable,
 } from '../config/settings.ts';
+import { ServerError } from '../errors.ts';
 import { ensureModel } from '../models/ensure-model.ts';
 import { EngineProcess } from '../supervise/engine-process.ts';
 import { openBrowser } from './open-browser.ts';
 import type { Terminal } from './terminal.ts';
+import { serveEndpoints } from './up-endpoints.ts';
 
 const settingsTable: SettingTable = {
   host: { kind: 'text', value: 'HOST', help: 'address to listen on; by default 127.0.0.1' },
+  config: {
+    kind: 'text',
+    value: 'FILE',
+    help: 'serve the endpoints that a millrace.yaml names, instead of a model of our own',
+  },
   port: {
     kind: 'number',
     value: 'N',
@@ -45,6 +53,48 @@ export async function runUpCommand(args: readonly string[], terminal: Terminal):
     terminal.out(`Usage: millrace up [flags]\n\n${describeSettings(settingsTable)}\n`);
     return 0;
   }
+  const file = settings.values.get('config');
+  return file === undefined
+    ? serveOwnModel(settings, terminal)
+    : serveConfigured(String(file), settings, terminal);
+}
+
+/** Serves the endpoints of a configuration until it is told to end. */
+async function serveConfigured(
+  file: string,
+  settings: Settings,
+  terminal: Terminal,
+): Promise<number> {
+  const clashing = [...settings.values.keys()].filter((name) => !fitsConfig.has(name));
+  if (clashing.length > 0) {
+    throw new ServerError(
+      clashing
+        .map(
+          (name) => `--${name} says how a model of our own is served; it does not go with --config`,
+        )
+        .join('\n'),
+      { code: 'SERVER_SETTING_INVALID' },
+    );
+  }
+  await using served = await serveEndpoints(file, settings, terminal);
+  greet(terminal, {
+    gateway: served.gateway,
+    modelId: served.fleet.table.endpoints.flatMap(({ models }) => models)[0]?.id ?? 'MODEL',
+  });
+  return await untilToldToEnd(served.gateway, settings, terminal);
+}
+
+/** Settings that mean something beside a configuration file. */
+const fitsConfig: ReadonlySet<string> = new Set([
+  'config',
+  'host',
+  'port',
+  'no-open',
+  'drain-ms-max',
+]);
+
+/** Serves a model by an engine process of our own until it is told to end. */
+async function serveOwnModel(settings: Settings, terminal: Terminal): Promise<number> {
   const isTuned = settings.values.get('no-tune') !== true;
   const model = await ensureModel(settings.values.get('model') as string | undefined, terminal, {
     isTuned,
@@ -61,12 +111,18 @@ export async function runUpCommand(args: readonly string[], terminal: Terminal):
   starting.catch(() => undefined);
   await using gateway = await openGateway(settings, engine);
   await starting;
-  greet(terminal, {
-    address: `http://${shownHost(gateway.host)}:${gateway.port}`,
-    modelId: engine.modelId,
-  });
-  if (settings.values.get('no-open') !== true)
-    openBrowser(`http://${shownHost(gateway.host)}:${gateway.port}/`, terminal);
+  greet(terminal, { gateway, modelId: engine.modelId });
+  return await untilToldToEnd(gateway, settings, terminal);
+}
+
+async function untilToldToEnd(
+  gateway: Gateway,
+  settings: Settings,
+  terminal: Terminal,
+): Promise<number> {
+  const address = webAddress(gateway);
+  if (settings.values.get('no-open') !== true && address !== undefined)
+    openBrowser(`${address}/`, terminal);
   await waitForSignal();
   terminal.err('millrace: ending; a second signal cuts what still runs\n');
   const drainMsMax = Number(settings.values.get('drain-ms-max') ?? 30_000);
@@ -91,9 +147,11 @@ async function openGateway(
     clock: systemClock,
     registry,
     createRequestId: () => `req_${randomUUID()}`,
-    ownRoutes: [createAdminRoute({ registry, engine, backend })],
-    host: String(settings.values.get('host') ?? '127.0.0.1'),
-    port: Number(settings.values.get('port') ?? 8080),
+    ownRoutes: [createAdminRoute({ registry, served: servedByEngine(engine, backend) })],
+    listen: {
+      host: String(settings.values.get('host') ?? '127.0.0.1'),
+      port: Number(settings.values.get('port') ?? 8080),
+    },
   });
 }
 
@@ -127,19 +185,27 @@ function engineEnvironment(env: Terminal['env']): NodeJS.ProcessEnv {
 
 function greet(
   terminal: Terminal,
-  served: { readonly address: string; readonly modelId: string },
+  served: { readonly gateway: Gateway; readonly modelId: string },
 ): void {
   const body = JSON.stringify({
     model: served.modelId,
     messages: [{ role: 'user', content: 'What is the capital of France? Answer in one sentence.' }],
     stream: true,
   });
+  const { place } = served.gateway;
+  const address = webAddress(served.gateway) ?? 'http://localhost';
+  const socket = 'socket' in place ? `--unix-socket ${place.socket} ` : '';
   terminal.out(
     `\n  Millrace serves ${served.modelId}\n\n` +
-      `    API        ${served.address}/v1\n` +
-      `    dashboard  ${served.address}/\n\n` +
-      `  Try:\n\n    curl -N ${served.address}/v1/chat/completions -H 'content-type: application/json' -d '${body}'\n\n`,
+      `    API        ${'socket' in place ? place.socket : `${address}/v1`}\n` +
+      ('socket' in place ? '' : `    dashboard  ${address}/\n`) +
+      `\n  Try:\n\n    curl -N ${socket}${address}/v1/chat/completions -H 'content-type: application/json' -d '${body}'\n\n`,
   );
+}
+
+/** Where a browser finds the gateway; undefined when it listens on a Unix socket. */
+function webAddress({ place }: Gateway): string | undefined {
+  return 'socket' in place ? undefined : `http://${shownHost(place.host)}:${place.port}`;
 }
 
 function shownHost(host: string): string {

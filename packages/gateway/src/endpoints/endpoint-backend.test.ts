@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { type TestContext } from 'node:test';
+import { seededPrng, systemClock } from '@millrace/stdx';
+import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import { endpointDefaults } from '../options.ts';
+import { EndpointBackend } from './endpoint-backend.ts';
+import { EndpointMonitor } from './endpoint-monitor.ts';
+import { type Endpoint, type EndpointOptions, openEndpoint } from './endpoint.ts';
+import { leastLoaded } from './pick-endpoint.ts';
+
+const bounds = { ...endpointDefaults, lookMsMax: 500 };
+
+/** A server that lists one model and answers everything else by `answer`. */
+async function openServer(t: TestContext, model: string, answer: RequestListener): Promise<URL> {
+  const server = createServer((request, response) => {
+    if (request.url === '/v1/models')
+      sendJson(response, { data: [{ id: model, max_model_len: 64 }] });
+    else if (request.method === 'GET') response.writeHead(404).end();
+    else answer(request, response);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+/** Endpoints that have been looked at once, behind one backend. */
+async function open(
+  t: TestContext,
+  urls: readonly URL[],
+  more: {
+    readonly aliases?: Readonly<Record<string, readonly string[]>>;
+    readonly options?: Partial<EndpointOptions>;
+  } = {},
+): Promise<{ readonly backend: EndpointBackend; readonly endpoints: readonly Endpoint[] }> {
+  const endpoints = urls.map((url, index) =>
+    openEndpoint(
+      {
+        name: `e${index}`,
+        url,
+        kind: undefined,
+        models: undefined,
+        contextTokensMax: undefined,
+        weight: 1,
+        authorization: undefined,
+        ...more.options,
+      },
+      { clock: systemClock, bounds },
+    ),
+  );
+  const monitor = new EndpointMonitor({
+    ...bounds,
+    endpoints,
+    clock: systemClock,
+    onNews: () => undefined,
+  });
+  await monitor.start();
+  monitor[Symbol.dispose]();
+  t.after(() => endpoints.forEach((endpoint) => endpoint.backend[Symbol.dispose]()));
+  const aliases = new Map(Object.entries(more.aliases ?? {}));
+  const pick = leastLoaded(seededPrng(1));
+  const backend = new EndpointBackend({
+    table: { endpoints, aliases },
+    pick,
+    clock: systemClock,
+    triesMax: 2,
+  });
+  return { backend, endpoints };
+}
+
+function asking(model: string): BackendRequest {
+  return {
+    method: 'POST',
+    target: '/v1/chat/completions',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer client' },
+    body: Buffer.from(JSON.stringify({ model, messages: [] })),
+    signal: new AbortController().signal,
+  };
+}
+
+async function textOf(answer: BackendAnswer): Promise<string> {
+  assert.ok(answer.kind === 'answered', answer.kind);
+  const pieces: Buffer[] = [];
+  for await (const piece of answer.message as AsyncIterable<Buffer>) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+const named =
+  (name: string): RequestListener =>
+  (request, response) => {
+    request.resume();
+    request.once('end', () => response.end(name));
+  };
+
+test('a request goes to an endpoint that serves its model', async (t) => {
+  const urls = await Promise.all([
+    openServer(t, 'small', named('one')),
+    openServer(t, 'large', named('two')),
+  ]);
+  const { backend } = await open(t, urls);
+  for (const [model, name] of [
+    ['small', 'one'],
+    ['large', 'two'],
+    ['small', 'one'],
+  ] as const)
+    assert.equal(await textOf(await backend.send(asking(model))), name);
+});
+
+test('a model that nobody serves is refused with those that are served', async (t) => {
+  const { backend } = await open(t, [await openServer(t, 'small', named('one'))], {
+    aliases: { fast: ['small'] },
+  });
+  const answer = await backend.send(asking('huge'));
+  assert.equal(answer.kind === 'failed' && answer.error.status, 404);
+  assert.match(answer.kind === 'failed' ? answer.error.message : '', /"huge".*"small", "fast"/);
+});
+
+test('an alias is answered by its model, under that name', async (t) => {
+  const echo: RequestListener = (request, response) => void request.pipe(response);
+  const { backend } = await open(t, [await openServer(t, 'small', echo)], {
+    aliases: { fast: ['absent', 'small'] },
+  });
+  const sent = JSON.parse(await textOf(await backend.send(asking('fast')))) as object;
+  assert.deepEqual(sent, { model: 'small', messages: [] });
+});
+
+test('a request that an endpoint lost or turned away goes to another, once', async (t) => {
+  let turnedAwayCount = 0;
+  const full: RequestListener = (_request, response) => {
+    turnedAwayCount++;
+    response.writeHead(503).end('full');
+  };
+  const dead: RequestListener = (request) => void request.socket.destroy();
+  for (const first of [full, dead]) {
+    const urls = await Promise.all([openServer(t, 'm', first), openServer(t, 'm', named('kept'))]);
+    const { backend } = await open(t, urls);
+    for (let count = 0; count < 8; count++)
+      assert.equal(await textOf(await backend.send(asking('m'))), 'kept');
+  }
+  assert.ok(turnedAwayCount > 0, 'the full one was asked');
+});
+
+test('when all are full the client is told so by the last one', async (t) => {
+  const full: RequestListener = (_request, response) =>
+    void response.writeHead(429, { 'retry-after': '7' }).end('full');
+  const urls = await Promise.all([openServer(t, 'm', full), openServer(t, 'm', full)]);
+  const answer = await (await open(t, urls)).backend.send(asking('m'));
+  assert.equal(answer.kind === 'answered' && answer.message.headers['retry-after'], '7');
+});
+
+test('an endpoint that cannot be reached is not asked, and the reason is told', async (t) => {
+  const { backend, endpoints } = await open(t, [new URL('http://127.0.0.1:1')]);
+  assert.equal(endpoints[0]?.health.state, 'failing');
+  assert.match(backend.unavailable?.message ?? '', /e0: .*ECONNREFUSED/);
+});
+
+test('load is spread by what is in flight', async (t) => {
+  const seen = [0, 0];
+  const waiting: (() => void)[] = [];
+  const hold =
+    (index: 0 | 1): RequestListener =>
+    (_request, response) => {
+      seen[index] = (seen[index] ?? 0) + 1;
+      waiting.push(() => response.end());
+      if (waiting.length === 8) for (const release of waiting) release();
+    };
+  const urls = await Promise.all([openServer(t, 'm', hold(0)), openServer(t, 'm', hold(1))]);
+  const { backend, endpoints } = await open(t, urls);
+  const answers = await Promise.all(Array.from({ length: 8 }, () => backend.send(asking('m'))));
+  await Promise.all(answers.map(textOf));
+  assert.deepEqual(seen, [4, 4]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    endpoints.map(({ activeCount }) => activeCount),
+    [0, 0],
+  );
+});
+
+test("an endpoint's own key is sent instead of the client's", async (t) => {
+  const tell: RequestListener = (request, response) =>
+    void response.end(request.headers.authorization);
+  const { backend } = await open(t, [await openServer(t, 'm', tell)], {
+    options: { authorization: 'Bearer own' },
+  });
+  assert.equal(await textOf(await backend.send(asking('m'))), 'Bearer own');
+});
+
+test('a body that is no JSON is refused before any endpoint is asked', async (t) => {
+  const { backend } = await open(t, [await openServer(t, 'm', named('x'))]);
+  const answer = await backend.send({ ...asking('m'), body: Buffer.from('{"model":') });
+  assert.equal(answer.kind === 'failed' && answer.error.code, 'body_not_json');
+});

@@ -1,0 +1,76 @@
+import type { Clock, Timer } from '@millrace/stdx';
+import type { LookBounds } from '../options.ts';
+import type { Endpoint } from './endpoint.ts';
+import { discover, readLoadOf } from './look-at-endpoint.ts';
+
+/** What watching endpoints needs. */
+export interface EndpointMonitorOptions extends LookBounds {
+  readonly endpoints: readonly Endpoint[];
+  readonly clock: Clock;
+  /** Time between two looks at an endpoint. */
+  readonly lookMs: number;
+  /** Time between two looks at what an endpoint serves, while it answers. */
+  readonly discoverMs: number;
+  /** Called when an endpoint changes its state or loses a metric. */
+  readonly onNews: (news: string) => void;
+}
+
+/** Looks at every endpoint again and again: what it serves, its load, and whether it answers at all. */
+export class EndpointMonitor implements Disposable {
+  readonly #options: EndpointMonitorOptions;
+  readonly #timers = new Map<Endpoint, Timer>();
+  readonly #discoveredAtMs = new Map<Endpoint, number>();
+  #isOver = false;
+
+  constructor(options: EndpointMonitorOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at all once, then goes on by itself; resolves after the first look at each. */
+  async start(): Promise<void> {
+    await Promise.all(this.#options.endpoints.map((endpoint) => this.#lookAndGoOn(endpoint)));
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  async #lookAndGoOn(endpoint: Endpoint): Promise<void> {
+    await this.#look(endpoint);
+    if (this.#isOver) return;
+    const { clock, lookMs } = this.#options;
+    this.#timers.set(
+      endpoint,
+      clock.after(lookMs, () => void this.#lookAndGoOn(endpoint)),
+    );
+  }
+
+  async #look(endpoint: Endpoint): Promise<void> {
+    const { clock, discoverMs, onNews } = this.#options;
+    const { health, options } = endpoint;
+    const stateBefore = health.state;
+    const missingBefore = endpoint.missingMetrics.join();
+    const discoveredAtMs = this.#discoveredAtMs.get(endpoint) ?? Number.NEGATIVE_INFINITY;
+    const isDue = stateBefore !== 'serving' || clock.nowMs() - discoveredAtMs >= discoverMs;
+    let problem: string | undefined;
+    if (isDue) {
+      problem = await discover(endpoint, this.#options);
+      if (problem === undefined) this.#discoveredAtMs.set(endpoint, clock.nowMs());
+    }
+    problem ??= await readLoadOf(endpoint, this.#options);
+    if (this.#isOver) return;
+    if (problem === undefined) health.noteLookSucceeded(clock.nowMs());
+    else health.noteUnanswered(problem);
+    if (health.state !== stateBefore) {
+      const why = health.reason === '' ? '' : `: ${health.reason}`;
+      onNews(`endpoint ${options.name} is ${health.state}${why}`);
+    }
+    if (endpoint.missingMetrics.join() !== missingBefore && endpoint.missingMetrics.length > 0) {
+      onNews(
+        `endpoint ${options.name} (${endpoint.kind}) tells no ${endpoint.missingMetrics.join(', ')}; its load is known in part only`,
+      );
+    }
+  }
+}

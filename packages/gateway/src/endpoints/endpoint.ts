@@ -1,0 +1,80 @@
+import type { Clock } from '@millrace/stdx';
+import { type BackendAddress, HttpBackend } from '../backends/http-backend.ts';
+import type { EngineKind } from '../engines/engine-kind.ts';
+import type { EndpointModel } from '../engines/identify.ts';
+import type { EngineLoad } from '../engines/read-load.ts';
+import { type EndpointBounds, gatewayDefaults } from '../options.ts';
+import { EndpointHealth } from './endpoint-health.ts';
+
+/** An engine behind the gateway, as the configuration names it. */
+export interface EndpointOptions {
+  /** What metrics and decisions call it. */
+  readonly name: string;
+  /** Address, with a path that is put in front of every request's. */
+  readonly url: URL;
+  /** By default found out. */
+  readonly kind: EngineKind | undefined;
+  /** By default those that it lists. */
+  readonly models: readonly string[] | undefined;
+  readonly contextTokensMax: number | undefined;
+  /** Share of the load. */
+  readonly weight: number;
+  /** Value of the header `authorization` that is sent to it; undefined: the client's own goes on. */
+  readonly authorization: string | undefined;
+}
+
+/** An engine behind the gateway, with all that is known of it. */
+export interface Endpoint {
+  readonly options: EndpointOptions;
+  readonly backend: HttpBackend;
+  readonly health: EndpointHealth;
+  kind: EngineKind;
+  models: readonly EndpointModel[];
+  /** What it last said of its load; undefined when it says nothing, or did not for a while. */
+  load: EngineLoad | undefined;
+  /** Metrics that this kind of engine should have and this one has not. */
+  missingMetrics: readonly string[];
+  /** Requests of this gateway that it is answering. */
+  activeCount: number;
+}
+
+/** The model of an endpoint with this name. */
+export function modelOf(endpoint: Endpoint, id: string): EndpointModel | undefined {
+  return endpoint.models.find((model) => model.id === id);
+}
+
+/** An endpoint of which nothing is known yet. */
+export function openEndpoint(
+  options: EndpointOptions,
+  parts: { readonly clock: Clock; readonly bounds: EndpointBounds },
+): Endpoint {
+  const address = addressOf(options.url);
+  return {
+    options,
+    backend: new HttpBackend({
+      address: () => address,
+      unavailable: () => undefined,
+      connectionsMax: gatewayDefaults.backendConnectionsMax,
+      firstByteMsMax: gatewayDefaults.firstByteMsMax,
+      clock: parts.clock,
+    }),
+    health: new EndpointHealth(parts.bounds),
+    kind: options.kind ?? 'openai',
+    models: [],
+    load: undefined,
+    missingMetrics: [],
+    activeCount: 0,
+  };
+}
+
+function addressOf(url: URL): BackendAddress {
+  const isTls = url.protocol === 'https:';
+  const pathPrefix = url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
+  return {
+    kind: isTls ? 'tls' : 'tcp',
+    // A URL writes IPv6 addresses in brackets; sockets do not.
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
+    pathPrefix,
+  };
+}

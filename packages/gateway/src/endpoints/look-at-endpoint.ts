@@ -1,0 +1,119 @@
+import { apiError } from '@millrace/openai';
+import { messageOf } from '@millrace/stdx';
+import { loadMetricNames } from '../engines/engine-kind.ts';
+import { identify, type IdentifyingAnswers } from '../engines/identify.ts';
+import { readLoad } from '../engines/read-load.ts';
+import type { LookBounds } from '../options.ts';
+import type { Endpoint } from './endpoint.ts';
+
+type Got =
+  | { readonly kind: 'got'; readonly status: number; readonly text: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Finds out what an endpoint is and serves; returns why that failed, if it did. */
+export async function discover(
+  endpoint: Endpoint,
+  bounds: LookBounds,
+): Promise<string | undefined> {
+  const models = await get(endpoint, '/v1/models', bounds);
+  if (models.kind === 'failed') return models.reason;
+  if (models.status !== 200) return `GET /v1/models was answered with status ${models.status}`;
+  const ask = async (path: string): Promise<unknown> => {
+    const got = await get(endpoint, path, bounds);
+    return got.kind === 'got' && got.status === 200 ? parsed(got.text) : undefined;
+  };
+  const [props, ollamaVersion, sglangInfo, version] = await Promise.all(
+    ['/props', '/api/version', '/get_server_info', '/version'].map(ask),
+  );
+  const answers: IdentifyingAnswers = {
+    models: parsed(models.text),
+    props,
+    ollamaVersion,
+    sglangInfo,
+    version,
+  };
+  const identity = identify(answers);
+  if (identity === undefined) return 'GET /v1/models was not answered with a list of models';
+  adopt(endpoint, identity);
+  return undefined;
+}
+
+/** Reads the load of an endpoint; returns why it could not be reached, if so. */
+export async function readLoadOf(
+  endpoint: Endpoint,
+  bounds: LookBounds,
+): Promise<string | undefined> {
+  const names = loadMetricNames[endpoint.kind];
+  const path = names?.path ?? '/v1/models';
+  const got = await get(endpoint, path, bounds);
+  if (got.kind === 'failed') {
+    endpoint.load = undefined;
+    return got.reason;
+  }
+  const reading = readLoad(endpoint.kind, got.status === 200 ? got.text : '');
+  endpoint.load = reading?.load;
+  endpoint.missingMetrics = reading?.missing ?? [];
+  return undefined;
+}
+
+function adopt(endpoint: Endpoint, identity: NonNullable<ReturnType<typeof identify>>): void {
+  const { options } = endpoint;
+  const listed = new Map(identity.models.map((model) => [model.id, model.contextTokensMax]));
+  const ids = options.models ?? [...listed.keys()];
+  endpoint.kind = options.kind ?? identity.kind;
+  endpoint.models = ids.map((id) => ({
+    id,
+    contextTokensMax: options.contextTokensMax ?? listed.get(id),
+  }));
+}
+
+async function get(endpoint: Endpoint, path: string, bounds: LookBounds): Promise<Got> {
+  const { authorization } = endpoint.options;
+  const signal = AbortSignal.timeout(bounds.lookMsMax);
+  const answer = await endpoint.backend.send({
+    method: 'GET',
+    target: path,
+    headers: authorization === undefined ? {} : { authorization },
+    body: Buffer.alloc(0),
+    signal,
+  });
+  if (answer.kind === 'abandoned') return failed(`nothing came for ${bounds.lookMsMax} ms`);
+  if (answer.kind === 'failed') return failed(answer.error.message);
+  try {
+    const pieces: Buffer[] = [];
+    let byteCount = 0;
+    for await (const piece of answer.message as AsyncIterable<Buffer>) {
+      byteCount += piece.length;
+      if (byteCount > bounds.answerBytesMax)
+        return failed(`the answer to ${path} is larger than ${bounds.answerBytesMax} bytes`);
+      pieces.push(piece);
+    }
+    return {
+      kind: 'got',
+      status: answer.message.statusCode ?? 0,
+      text: Buffer.concat(pieces).toString('utf8'),
+    };
+  } catch (error) {
+    return failed(messageOf(error));
+  }
+}
+
+function failed(reason: string): Got {
+  return { kind: 'failed', reason };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a client is told when no endpoint can take its request. */
+export function noneServing(endpoints: readonly Endpoint[]): ReturnType<typeof apiError> {
+  const reasons = endpoints.map(({ options, health }) => `${options.name}: ${health.reason}`);
+  return apiError('backend_unavailable', `No endpoint can be asked: ${reasons.join('; ')}.`, {
+    retryAfterMs: 1000,
+  });
+}

@@ -1,0 +1,41 @@
+import type { Endpoint } from './endpoint.ts';
+import { modelOf } from './endpoint.ts';
+
+/** Other names of models, each with the models that are tried for it in turn. */
+export type ModelAliases = ReadonlyMap<string, readonly string[]>;
+
+/** Who could answer for a model's name. */
+export type ModelRoute =
+  | { readonly kind: 'choices'; readonly choices: readonly ModelChoice[] }
+  | { readonly kind: 'unknown'; readonly served: readonly string[] };
+
+/** A model by its own name, and the endpoints that serve it, healthy or not. */
+export interface ModelChoice {
+  readonly model: string | undefined;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** The models to try for a name, in order; without a name every endpoint will do. */
+export function routeModel(
+  name: string | undefined,
+  known: { readonly endpoints: readonly Endpoint[]; readonly aliases: ModelAliases },
+): ModelRoute {
+  const { endpoints, aliases } = known;
+  if (name === undefined) return { kind: 'choices', choices: [{ model: undefined, endpoints }] };
+  const choices = (aliases.get(name) ?? [name]).map((model) => ({
+    model,
+    endpoints: endpoints.filter((endpoint) => modelOf(endpoint, model) !== undefined),
+  }));
+  return choices.some((choice) => choice.endpoints.length > 0)
+    ? { kind: 'choices', choices }
+    : { kind: 'unknown', served: servedNames(endpoints, aliases) };
+}
+
+/** Every name that may be asked for, models before aliases. */
+export function servedNames(
+  endpoints: readonly Endpoint[],
+  aliases: ModelAliases,
+): readonly string[] {
+  const models = new Set(endpoints.flatMap((endpoint) => endpoint.models.map(({ id }) => id)));
+  return [...models, ...[...aliases.keys()].filter((alias) => !models.has(alias))];
+}

@@ -1,0 +1,147 @@
+import {
+  type Endpoint,
+  EndpointBackend,
+  endpointDefaults,
+  EndpointMonitor,
+  type EndpointOptions,
+  leastLoaded,
+  openEndpoint,
+  type RoutingTable,
+} from '@millrace/gateway';
+import { type Clock, type Prng, systemClock } from '@millrace/stdx';
+import type { ServedSource } from '../admin/served-source.ts';
+import type { EndpointConfig, FileConfig } from '../config/file-schema.ts';
+import { endpointName } from '../config/read-config-file.ts';
+import { ServerError } from '../errors.ts';
+
+/** What a fleet needs from the process. */
+export interface FleetParts {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly random: Prng;
+  readonly onNews: (news: string) => void;
+}
+
+/** An endpoint that left the configuration is closed when its last answer has ended; it is looked at this often. */
+const leavingLookMs = 1000;
+
+/** The endpoints of a configuration, watched, behind one backend; a new configuration takes over without a pause. */
+export class EndpointFleet implements Disposable {
+  readonly backend: EndpointBackend;
+  readonly #parts: FleetParts;
+  readonly #clock: Clock = systemClock;
+  #table: RoutingTable;
+  #monitor: EndpointMonitor;
+
+  private constructor(table: RoutingTable, parts: FleetParts) {
+    this.#parts = parts;
+    this.#table = table;
+    this.#monitor = this.#monitorOf(table.endpoints);
+    this.backend = new EndpointBackend({
+      table,
+      pick: leastLoaded(parts.random),
+      clock: this.#clock,
+      triesMax: endpointDefaults.triesMax,
+    });
+  }
+
+  /** Opens the endpoints of a configuration and looks at each once. Throws `SERVER_SETTING_INVALID` for a key that is not in the environment. */
+  static async open(config: FileConfig, parts: FleetParts): Promise<EndpointFleet> {
+    const endpoints = optionsOf(config, parts.env).map((options) => open(options));
+    const fleet = new EndpointFleet({ endpoints, aliases: aliasesOf(config) }, parts);
+    await fleet.#monitor.start();
+    return fleet;
+  }
+
+  get table(): RoutingTable {
+    return this.#table;
+  }
+
+  /** What the admin routes show of it. */
+  get served(): ServedSource {
+    const { backend } = this;
+    const read = (): RoutingTable => this.#table;
+    return {
+      get modelId() {
+        return [
+          ...new Set(read().endpoints.flatMap(({ models }) => models.map(({ id }) => id))),
+        ].join(', ');
+      },
+      get unavailable() {
+        return backend.unavailable;
+      },
+      readMetrics: () => Promise.resolve(''),
+    };
+  }
+
+  /** Takes over another configuration: endpoints that stay as they are keep their connections and what is known of them. */
+  async replace(config: FileConfig): Promise<void> {
+    const before = this.#table.endpoints;
+    const endpoints = optionsOf(config, this.#parts.env).map(
+      (options) => before.find((endpoint) => isSame(endpoint.options, options)) ?? open(options),
+    );
+    const monitor = this.#monitorOf(endpoints);
+    await monitor.start();
+    this.#monitor[Symbol.dispose]();
+    this.#monitor = monitor;
+    this.#table = { endpoints, aliases: aliasesOf(config) };
+    this.backend.replaceTable(this.#table);
+    for (const endpoint of before) if (!endpoints.includes(endpoint)) this.#closeWhenIdle(endpoint);
+  }
+
+  [Symbol.dispose](): void {
+    this.#monitor[Symbol.dispose]();
+    for (const endpoint of this.#table.endpoints) endpoint.backend[Symbol.dispose]();
+  }
+
+  #monitorOf(endpoints: readonly Endpoint[]): EndpointMonitor {
+    const { onNews } = this.#parts;
+    return new EndpointMonitor({ ...endpointDefaults, endpoints, clock: this.#clock, onNews });
+  }
+
+  #closeWhenIdle(endpoint: Endpoint): void {
+    if (endpoint.activeCount === 0) endpoint.backend[Symbol.dispose]();
+    else this.#clock.after(leavingLookMs, () => this.#closeWhenIdle(endpoint));
+  }
+}
+
+function open(options: EndpointOptions): Endpoint {
+  return openEndpoint(options, { clock: systemClock, bounds: endpointDefaults });
+}
+
+function optionsOf(config: FileConfig, env: FleetParts['env']): readonly EndpointOptions[] {
+  const missing: string[] = [];
+  const options = config.endpoints.map((endpoint): EndpointOptions => {
+    const key = keyOf(endpoint, env);
+    if (endpoint.apiKeyEnv !== undefined && key === undefined)
+      missing.push(
+        `endpoint ${endpointName(endpoint)}: the environment has no ${endpoint.apiKeyEnv}`,
+      );
+    return {
+      name: endpointName(endpoint),
+      url: new URL(endpoint.url),
+      kind: endpoint.kind,
+      models: endpoint.models,
+      contextTokensMax: endpoint.context,
+      weight: endpoint.weight ?? 1,
+      authorization: key === undefined ? undefined : `Bearer ${key}`,
+    };
+  });
+  if (missing.length > 0)
+    throw new ServerError(missing.join('\n'), { code: 'SERVER_SETTING_INVALID' });
+  return options;
+}
+
+function keyOf({ apiKeyEnv }: EndpointConfig, env: FleetParts['env']): string | undefined {
+  const key = apiKeyEnv === undefined ? undefined : env[apiKeyEnv]?.trim();
+  return key === '' ? undefined : key;
+}
+
+function aliasesOf(config: FileConfig): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    Object.entries(config.aliases ?? {}).map(([alias, targets]) => [alias, [targets].flat()]),
+  );
+}
+
+function isSame(one: EndpointOptions, other: EndpointOptions): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

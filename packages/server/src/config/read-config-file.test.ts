@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { fileJsonSchema } from './file-schema.ts';
+import { readConfigFile } from './read-config-file.ts';
+
+function problemsOf(text: string): readonly string[] {
+  try {
+    readConfigFile(text, 'millrace.yaml');
+  } catch (error) {
+    assert.ok(error instanceof Error);
+    return error.message.split('\n');
+  }
+  return [];
+}
+
+test('one line is a whole configuration', () => {
+  const config = readConfigFile('endpoints: [{ url: "http://127.0.0.1:9100" }]', 'millrace.yaml');
+  assert.deepEqual(config, { endpoints: [{ url: 'http://127.0.0.1:9100' }] });
+});
+
+test('tells everything that is wrong at once, each with its place', () => {
+  const problems = problemsOf(`listen: { port: 99999 }
+endpoints:
+  - url: ftp://host
+  - { url: "http://a:1", wieght: 2 }
+  - { kind: vlm }
+lanez: 2
+`);
+  assert.equal(problems.length, 6, problems.join('\n'));
+  assert.match(problems.join('\n'), /millrace\.yaml:1:17: listen\.port is wrong: .*65535/);
+  assert.match(
+    problems.join('\n'),
+    /millrace\.yaml:3:10: endpoints\[0\]\.url is wrong: is no http/,
+  );
+  assert.match(
+    problems.join('\n'),
+    /:4:\d+: endpoints\[1\]\.wieght is not known; did you mean weight\?/,
+  );
+  assert.match(problems.join('\n'), /:5:5: endpoints\[2\]\.url is missing/);
+  assert.match(problems.join('\n'), /endpoints\[2\]\.kind is wrong: .*"vllm"/);
+  assert.match(problems.join('\n'), /:6:\d+: lanez is not known/);
+});
+
+test('says where the YAML itself is broken', () => {
+  assert.match(problemsOf('endpoints: [').join('\n'), /^millrace\.yaml:1:\d+: /);
+  assert.match(
+    problemsOf('a: 1\na: 2\nendpoints: []').join('\n'),
+    /^millrace\.yaml:2:1: .*unique/i,
+  );
+});
+
+test('an empty file lacks endpoints', () => {
+  assert.deepEqual(problemsOf(''), ['millrace.yaml:1:1: endpoints is missing']);
+  assert.match(problemsOf('endpoints: []').join('\n'), /endpoints is wrong: /);
+});
+
+test('refuses names given twice and aliases of aliases', () => {
+  const text = `endpoints: [{ url: "http://a:1" }, { url: "http://a:1/prefix" }]
+aliases: { fast: slow, slow: smol }
+`;
+  assert.deepEqual(problemsOf(text), [
+    'millrace.yaml: endpoints[1] has the name "a:1" of endpoints[0]; give it another',
+    'millrace.yaml: aliases.fast names "slow", which is an alias itself; name models',
+  ]);
+});
+
+test('an alias bomb is refused, not expanded', () => {
+  const levels = Array.from({ length: 12 }, (_, at) =>
+    at === 0 ? 'a0: &a0 [x, x]' : `a${at}: &a${at} [*a${at - 1}, *a${at - 1}, *a${at - 1}]`,
+  ).join('\n');
+  assert.match(problemsOf(levels).join('\n'), /alias/i);
+});
+
+test('the schema for editors knows every key and says what each is', () => {
+  const schema = JSON.stringify(fileJsonSchema());
+  for (const key of ['endpoints', 'listen', 'aliases', 'apiKeyEnv'])
+    assert.ok(schema.includes(`"${key}"`));
+  assert.ok(schema.includes('"additionalProperties":false'));
+});
