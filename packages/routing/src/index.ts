@@ -52,3 +52,22 @@ export {
   standardScorers,
   workloadScorer,
 } from './scorers/standard-scorers.ts';
+export {
+  type LearnedFigure,
+  LearnedFigures,
+  type LearnedFiguresOptions,
+  type ObservedAnswer,
+} from './workload/learned-figures.ts';
+export {
+  modelChain,
+  type ModelDecision,
+  type ModelNames,
+  routeAlong,
+} from './workload/model-chain.ts';
+export {
+  classifyWorkload,
+  standardRules,
+  type WorkloadCondition,
+  type WorkloadFacts,
+  type WorkloadRule,
+} from './workload/workload-rule.ts';
