@@ -49,6 +49,10 @@ export interface EndpointBounds extends HealthBounds, LookBounds {
   readonly discoverMs: number;
   /** Endpoints that one request is sent to at most, the first included. */
   readonly triesMax: number;
+  /** Endpoints at once, those that are leaving included. */
+  readonly endpointsMax: number;
+  /** Memory of the ledger of prefixes. */
+  readonly ledgerBytes: number;
 }
 
 export const endpointDefaults: EndpointBounds = {
@@ -61,4 +65,6 @@ export const endpointDefaults: EndpointBounds = {
   ejectionMs: 5000,
   ejectionMsMax: 60_000,
   triesMax: 2,
+  endpointsMax: 256,
+  ledgerBytes: 64 * 2 ** 20,
 };

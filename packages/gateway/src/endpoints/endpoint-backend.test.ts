@@ -7,9 +7,9 @@ import { seededPrng, systemClock } from '@millrace/stdx';
 import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { endpointDefaults } from '../options.ts';
 import { EndpointBackend } from './endpoint-backend.ts';
+import { EndpointRouter } from './endpoint-router.ts';
 import { EndpointMonitor } from './endpoint-monitor.ts';
 import { type Endpoint, type EndpointOptions, openEndpoint } from './endpoint.ts';
-import { leastLoaded } from './pick-endpoint.ts';
 
 const bounds = { ...endpointDefaults, lookMsMax: 500 };
 
@@ -67,22 +67,27 @@ async function open(
   monitor[Symbol.dispose]();
   t.after(() => endpoints.forEach((endpoint) => endpoint.backend[Symbol.dispose]()));
   const aliases = new Map(Object.entries(more.aliases ?? {}));
-  const pick = leastLoaded(seededPrng(1));
+  const router = new EndpointRouter({
+    clock: systemClock,
+    random: seededPrng(1),
+    endpointsMax: 8,
+    ledgerBytes: 2 ** 20,
+  });
   const backend = new EndpointBackend({
     table: { endpoints, aliases },
-    pick,
+    router,
     clock: systemClock,
     triesMax: 2,
   });
   return { backend, endpoints };
 }
 
-function asking(model: string): BackendRequest {
+function asking(model: string, text = ''): BackendRequest {
   return {
     method: 'POST',
     target: '/v1/chat/completions',
     headers: { 'content-type': 'application/json', authorization: 'Bearer client' },
-    body: Buffer.from(JSON.stringify({ model, messages: [] })),
+    body: Buffer.from(JSON.stringify({ model, messages: text === '' ? [] : [text] })),
     signal: new AbortController().signal,
   };
 }
@@ -198,4 +203,20 @@ test('a body that is no JSON is refused before any endpoint is asked', async (t)
   const { backend } = await open(t, [await openServer(t, 'm', named('x'))]);
   const answer = await backend.send({ ...asking('m'), body: Buffer.from('{"model":') });
   assert.equal(answer.kind === 'failed' && answer.error.code, 'body_not_json');
+});
+
+test('requests with one beginning go where it was computed, others elsewhere', async (t) => {
+  const urls = await Promise.all([openServer(t, 'm', named('a')), openServer(t, 'm', named('b'))]);
+  const { backend } = await open(t, urls);
+  const send = async (text: string): Promise<string> =>
+    textOf(await backend.send(asking('m', text)));
+  const homes = new Map<string, string>();
+  for (const topic of ['river', 'stone', 'cloud', 'bread', 'night', 'glass']) {
+    const beginning = `${topic} `.repeat(400);
+    homes.set(beginning, await send(`${beginning} first`));
+  }
+  for (const [beginning, home] of homes)
+    for (let count = 0; count < 4; count++)
+      assert.equal(await send(`${beginning} question ${count}`), home);
+  assert.equal(new Set(homes.values()).size, 2, 'both took some');
 });

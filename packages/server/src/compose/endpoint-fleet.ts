@@ -4,7 +4,7 @@ import {
   endpointDefaults,
   EndpointMonitor,
   type EndpointOptions,
-  leastLoaded,
+  EndpointRouter,
   openEndpoint,
   type RoutingTable,
 } from '@millrace/gateway';
@@ -38,7 +38,11 @@ export class EndpointFleet implements Disposable {
     this.#monitor = this.#monitorOf(table.endpoints);
     this.backend = new EndpointBackend({
       table,
-      pick: leastLoaded(parts.random),
+      router: new EndpointRouter({
+        ...endpointDefaults,
+        clock: this.#clock,
+        random: parts.random,
+      }),
       clock: this.#clock,
       triesMax: endpointDefaults.triesMax,
     });

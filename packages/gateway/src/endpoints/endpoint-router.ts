@@ -1,0 +1,225 @@
+import {
+  contextFilter,
+  type Decision,
+  EndpointTable,
+  endpointFacts,
+  loadScorer,
+  lowestCostPicker,
+  type PrefixChain,
+  PrefixHasher,
+  PrefixLedger,
+  prefixScorer,
+  RequestCharge,
+  Router,
+  type RoutePolicy,
+  type RouteRequest,
+  standardFilters,
+} from '@millrace/routing';
+import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
+import type { EndpointModel } from '../engines/identify.ts';
+import type { Endpoint } from './endpoint.ts';
+import { type PromptFacts, tokensPerBlock } from './prompt-facts.ts';
+
+/** What choosing endpoints needs. */
+export interface EndpointRouterOptions {
+  readonly clock: Clock;
+  readonly random: Prng;
+  /** Endpoints at once, those that are leaving included. */
+  readonly endpointsMax: number;
+  /** Memory of the ledger of prefixes. */
+  readonly ledgerBytes: number;
+}
+
+/** A request on its way to an endpoint. */
+export interface Dispatch extends Disposable {
+  readonly endpoint: Endpoint;
+  /** The answer has begun: the prompt is computed, and the endpoint has it. */
+  noteAnswered(): void;
+  /** The endpoint did not take the request. */
+  noteLost(): void;
+}
+
+/** Prompt tokens of another gateway's request, where only their number is known. */
+const tokensOfOthers = 256;
+
+/** Load for its weight, and three times the tokens that are not cached, as `bench routing` found best. */
+const strictPolicy: RoutePolicy = {
+  filters: standardFilters,
+  scorers: [
+    {
+      scorer: {
+        name: 'load',
+        score: (candidate, request) =>
+          loadScorer.score(candidate, request) / candidate.facts.weight,
+      },
+      weight: 1,
+    },
+    { scorer: prefixScorer, weight: 3 },
+  ],
+  picker: lowestCostPicker,
+};
+
+/** Tokens are only estimated here: where no context seems long enough, the engine says whether the prompt fits. */
+const lenientPolicy: RoutePolicy = {
+  ...strictPolicy,
+  filters: standardFilters.filter((filter) => filter !== contextFilter),
+};
+
+/** Chooses the endpoint of a request by load and by which endpoint holds its prompt's beginning. */
+export class EndpointRouter {
+  readonly #options: EndpointRouterOptions;
+  readonly #table: EndpointTable;
+  readonly #ledger: PrefixLedger;
+  readonly #hasher = new PrefixHasher();
+  readonly #indexOf = new Map<Endpoint, number>();
+  #endpoints: readonly Endpoint[] = [];
+  #modelsRouted: readonly (readonly EndpointModel[])[] = [];
+  #routers: readonly Router[] | undefined;
+
+  constructor(options: EndpointRouterOptions) {
+    const { endpointsMax, ledgerBytes, clock } = options;
+    this.#options = options;
+    this.#table = EndpointTable.create({ endpointsMax, memory: 'private' });
+    this.#ledger = PrefixLedger.create(clock, { endpointsMax, ledgerBytes });
+  }
+
+  /** Takes over these endpoints; what is known of those that stay is kept. */
+  replaceEndpoints(endpoints: readonly Endpoint[]): void {
+    for (const [endpoint, index] of [...this.#indexOf]) {
+      // Requests of one that leaves are still charged; its place is free when they have ended.
+      if (endpoints.includes(endpoint) || endpoint.activeCount > 0) continue;
+      this.#indexOf.delete(endpoint);
+      this.#ledger.forgetEndpoint(index);
+      this.#table.reset(index);
+    }
+    for (const endpoint of endpoints)
+      if (!this.#indexOf.has(endpoint)) this.#indexOf.set(endpoint, this.#freeIndex());
+    this.#endpoints = endpoints;
+    this.#routers = undefined;
+  }
+
+  /** Sends a request on its way to one of `candidates`; undefined when none of them may take it. */
+  dispatch(
+    facts: PromptFacts,
+    model: string | undefined,
+    candidates: readonly Endpoint[],
+  ): Dispatch | undefined {
+    for (const endpoint of candidates) this.#reportLoad(endpoint);
+    const chain = this.#hasher.hash(facts.prompt);
+    const request = {
+      promptTokens: facts.promptTokens,
+      outputTokensMax: facts.outputTokensMax,
+      subset: candidates.map(({ options }) => options.name),
+      chain,
+      tokensPerBlock: tokensPerBlock(this.#hasher.blockBytes),
+    };
+    const names = model === undefined ? candidates.flatMap(modelIds) : [model];
+    const decision = this.#decide(names.map((name) => ({ ...request, model: name })));
+    if (decision?.kind !== 'picked') return undefined;
+    const { id } = decision.endpoint;
+    const endpoint = assertDefined(
+      candidates.find(({ options }) => options.name === id),
+      'a candidate is picked',
+    );
+    return this.#charge(endpoint, { chain, facts, uncachedTokens: decision.uncachedTokens });
+  }
+
+  /** The first of these requests that an endpoint may take, by the strictest policy that lets one. */
+  #decide(requests: readonly RouteRequest[]): Decision | undefined {
+    for (const router of this.#currentRouters()) {
+      for (const request of requests) {
+        const decision = router.route(request);
+        if (decision.kind === 'picked') return decision;
+      }
+    }
+    return undefined;
+  }
+
+  #charge(
+    endpoint: Endpoint,
+    step: {
+      readonly chain: PrefixChain;
+      readonly facts: PromptFacts;
+      readonly uncachedTokens: number;
+    },
+  ): Dispatch {
+    const index = this.#index(endpoint);
+    const { promptTokens } = step.facts;
+    const charge = new RequestCharge(this.#table, index, {
+      promptTokens,
+      uncachedTokens: step.uncachedTokens,
+    });
+    // The hasher's words are its own: the next request writes over them.
+    const { blockCount } = step.chain;
+    const chain = { words: step.chain.words.slice(0, 2 * blockCount), blockCount };
+    this.#ledger.speculate(chain, index);
+    endpoint.activeCount++;
+    let isOver = false;
+    return {
+      endpoint,
+      noteAnswered: () => {
+        charge.markFirstToken();
+        this.#ledger.confirm(chain, index, 0);
+      },
+      noteLost: () => this.#ledger.remove(chain, index, 0),
+      [Symbol.dispose]: () => {
+        if (isOver) return;
+        isOver = true;
+        endpoint.activeCount--;
+        charge[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** What discovery found may have changed since the routers were made. */
+  #currentRouters(): readonly Router[] {
+    const models = this.#endpoints.map((endpoint) => endpoint.models);
+    const isCurrent = models.every((one, at) => one === this.#modelsRouted[at]);
+    if (this.#routers !== undefined && isCurrent) return this.#routers;
+    this.#modelsRouted = models;
+    const parts = {
+      endpoints: this.#endpoints.map((endpoint) => this.#factsOf(endpoint)),
+      table: this.#table,
+      ledger: this.#ledger,
+      prng: this.#options.random,
+    };
+    this.#routers = [strictPolicy, lenientPolicy].map((policy) => new Router({ ...parts, policy }));
+    return this.#routers;
+  }
+
+  #factsOf(endpoint: Endpoint): ReturnType<typeof endpointFacts> {
+    const { name, weight } = endpoint.options;
+    const contexts = endpoint.models.flatMap(({ contextTokensMax }) => contextTokensMax ?? []);
+    return endpointFacts({
+      id: name,
+      index: this.#index(endpoint),
+      engine: endpoint.kind,
+      models: modelIds(endpoint),
+      weight,
+      ...(contexts.length > 0 && { contextTokensMax: Math.max(...contexts) }),
+    });
+  }
+
+  /** What an engine says waits there beyond our own requests. */
+  #reportLoad(endpoint: Endpoint): void {
+    const { load, activeCount } = endpoint;
+    const told = (load?.running ?? 0) + (load?.waiting ?? 0);
+    const others = Math.max(0, told - activeCount);
+    this.#table.report(this.#index(endpoint), 'waitingTokens', others * tokensOfOthers);
+  }
+
+  #index(endpoint: Endpoint): number {
+    return assertDefined(this.#indexOf.get(endpoint), 'an endpoint that is routed to has an index');
+  }
+
+  #freeIndex(): number {
+    const taken = new Set(this.#indexOf.values());
+    for (let index = 0; index < this.#options.endpointsMax; index++)
+      if (!taken.has(index)) return index;
+    throw new RangeError(`more than ${this.#options.endpointsMax} endpoints at once`);
+  }
+}
+
+function modelIds(endpoint: Endpoint): readonly string[] {
+  return endpoint.models.map(({ id }) => id);
+}
