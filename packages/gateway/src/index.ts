@@ -29,3 +29,10 @@ export {
   type GatewayBounds,
   gatewayDefaults,
 } from './options.ts';
+export {
+  type Identified,
+  type KeyHeaders,
+  keyHashOf,
+  TenantDirectory,
+  type TenantOptions,
+} from './identity/tenant-directory.ts';

@@ -8,6 +8,8 @@ export interface BackendRequest {
   readonly target: string;
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly body: Buffer;
+  /** Models that it may be answered by, under the names that clients use; absent: all. */
+  readonly modelsAllowed?: readonly string[] | undefined;
   /** Aborted when the client has gone: the backend must stop at once. */
   readonly signal: AbortSignal;
 }

@@ -53,7 +53,7 @@ export class EndpointBackend implements Backend {
   async send(request: BackendRequest): Promise<BackendAnswer> {
     const facts = promptFactsOf(request);
     if ('refused' in facts) return { kind: 'failed', error: facts.refused };
-    const route = routeModel(facts.model, this.#table);
+    const route = routeModel(facts.model, { ...this.#table, allowed: request.modelsAllowed });
     if (route.kind === 'unknown')
       return { kind: 'failed', error: modelNotFound(facts.model ?? '', route.served) };
     const tried = new Set<Endpoint>();

@@ -79,7 +79,7 @@ export class EndpointRouter {
   constructor(options: EndpointRouterOptions) {
     const { endpointsMax, ledgerBytes, clock } = options;
     this.#options = options;
-    this.#table = EndpointTable.create({ endpointsMax, memory: 'private' });
+    this.#table = EndpointTable.create({ clock, endpointsMax, memory: 'private' });
     this.#ledger = PrefixLedger.create(clock, { endpointsMax, ledgerBytes });
   }
 

@@ -18,9 +18,17 @@ export interface ModelChoice {
 /** The models to try for a name, in order; without a name every endpoint will do. */
 export function routeModel(
   name: string | undefined,
-  known: { readonly endpoints: readonly Endpoint[]; readonly aliases: ModelAliases },
+  known: {
+    readonly endpoints: readonly Endpoint[];
+    readonly aliases: ModelAliases;
+    /** Names that may be asked for; undefined: all. */
+    readonly allowed: readonly string[] | undefined;
+  },
 ): ModelRoute {
-  const { endpoints, aliases } = known;
+  const { endpoints, aliases, allowed } = known;
+  const served = (): readonly string[] => servedNames(endpoints, aliases, allowed);
+  if (name !== undefined && allowed !== undefined && !allowed.includes(name))
+    return { kind: 'unknown', served: served() };
   if (name === undefined) return { kind: 'choices', choices: [{ model: undefined, endpoints }] };
   const choices = (aliases.get(name) ?? [name]).map((model) => ({
     model,
@@ -28,14 +36,16 @@ export function routeModel(
   }));
   return choices.some((choice) => choice.endpoints.length > 0)
     ? { kind: 'choices', choices }
-    : { kind: 'unknown', served: servedNames(endpoints, aliases) };
+    : { kind: 'unknown', served: served() };
 }
 
 /** Every name that may be asked for, models before aliases. */
 export function servedNames(
   endpoints: readonly Endpoint[],
   aliases: ModelAliases,
+  allowed: readonly string[] | undefined,
 ): readonly string[] {
-  const models = new Set(endpoints.flatMap((endpoint) => endpoint.models.map(({ id }) => id)));
-  return [...models, ...[...aliases.keys()].filter((alias) => !models.has(alias))];
+  const models = endpoints.flatMap((endpoint) => endpoint.models.map(({ id }) => id));
+  const names = [...new Set([...models, ...aliases.keys()])];
+  return allowed === undefined ? names : names.filter((name) => allowed.includes(name));
 }

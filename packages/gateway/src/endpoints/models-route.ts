@@ -5,11 +5,11 @@ import { servedNames } from './model-routes.ts';
 
 /** Answers `GET /v1/models` for all endpoints together, aliases included. */
 export function createModelsRoute(read: () => RoutingTable): OwnRoute {
-  return (request, response) => {
+  return (request, response, allowed) => {
     const path = (request.url ?? '').split('?')[0];
     if (request.method !== 'GET' || path !== '/v1/models') return Promise.resolve(false);
     const { endpoints, aliases } = read();
-    const data = servedNames(endpoints, aliases).map((id) => {
+    const data = servedNames(endpoints, aliases, allowed).map((id) => {
       const targets = aliases.get(id) ?? [id];
       const contexts = endpoints.flatMap((endpoint) =>
         targets.flatMap((target) => modelOf(endpoint, target)?.contextTokensMax ?? []),

@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type ApiError, draining, errorBody, errorHeaders } from '@millrace/openai';
 import type { Clock, Timer } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
-import type { Backend } from '../backends/backend.ts';
+import type { Backend, BackendRequest } from '../backends/backend.ts';
 import { GatewayError } from '../errors.ts';
+import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
 import { type GatewayBounds, gatewayDefaults } from '../options.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import { endToEnd } from './headers.ts';
@@ -11,8 +12,12 @@ import { readBody } from './read-body.ts';
 import { relay } from './relay.ts';
 import { tenantHeader, tenantOf } from './tenant.ts';
 
-/** Answers a request that is not for a backend; true when it did. */
-export type OwnRoute = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+/** Answers a request that is not for a backend; true when it did. `models` are those that the tenant may see; undefined: all. */
+export type OwnRoute = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  models: readonly string[] | undefined,
+) => Promise<boolean>;
 
 /** What a gateway is made from. */
 export interface GatewayOptions {
@@ -23,6 +28,8 @@ export interface GatewayOptions {
   readonly createRequestId: () => string;
   /** Asked before the backend, in order. */
   readonly ownRoutes?: readonly OwnRoute[];
+  /** Whose request it is; absent: anybody's. */
+  readonly identify?: (headers: KeyHeaders) => Identified;
   readonly bounds?: Partial<GatewayBounds>;
 }
 
@@ -95,25 +102,34 @@ class DataPath {
     // A socket's error closes the response, which is where it is dealt with.
     response.on('error', () => undefined);
     try {
-      const isOwn = await this.#answerOwn(request, response);
-      if (!isOwn) await this.#answerFromBackend(request, response, String(requestId));
+      await this.#answerIdentified(request, response, String(requestId));
     } finally {
       this.#activeCount--;
       this.#metrics.note(response.statusCode, this.#options.clock.nowMs() - startedAtMs);
     }
   }
 
-  async #answerOwn(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    for (const route of this.#options.ownRoutes ?? []) {
-      if (await route(request, response)) return true;
-    }
-    return false;
+  async #answerIdentified(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+  ): Promise<void> {
+    const { identify, ownRoutes = [] } = this.#options;
+    const identified = identify?.(request.headers) ?? { kind: 'anybody' };
+    // The status page, health and metrics are the operator's: they answer without a key.
+    const isForClients = /^\/v1(?:\/|\?|$)/.test(request.url ?? '');
+    if (isForClients && identified.kind === 'refused')
+      return this.#refuse(request, response, identified.error);
+    const tenant = identified.kind === 'known' ? identified.tenant : undefined;
+    for (const route of ownRoutes) if (await route(request, response, tenant?.models)) return;
+    if (identified.kind === 'refused') return this.#refuse(request, response, identified.error);
+    await this.#answerFromBackend(request, response, { requestId, tenant });
   }
 
   async #answerFromBackend(
     request: IncomingMessage,
     response: ServerResponse,
-    requestId: string,
+    asked: { readonly requestId: string; readonly tenant: TenantOptions | undefined },
   ): Promise<void> {
     const { backend, clock } = this.#options;
     const read = await readBody(request, this.bounds.bodyBytesMax);
@@ -128,12 +144,9 @@ class DataPath {
     const answer = await backend.send({
       method: request.method ?? 'GET',
       target: request.url ?? '/',
-      headers: {
-        ...endToEnd(request.headers),
-        'x-request-id': requestId,
-        [tenantHeader]: tenantOf(request.headers.authorization),
-      },
+      headers: headersFor(request, asked),
       body: read.body,
+      modelsAllowed: asked.tenant?.models,
       signal: gone.signal,
     });
     if (answer.kind === 'abandoned') {
@@ -159,6 +172,22 @@ class DataPath {
     });
     response.end(body);
   }
+}
+
+/** A key that is for the gateway goes no further. */
+function headersFor(
+  request: IncomingMessage,
+  asked: { readonly requestId: string; readonly tenant: TenantOptions | undefined },
+): BackendRequest['headers'] {
+  const { authorization, 'x-api-key': apiKey, ...others } = endToEnd(request.headers);
+  const isOpen = asked.tenant === undefined;
+  return {
+    ...others,
+    ...(isOpen && authorization !== undefined && { authorization }),
+    ...(isOpen && apiKey !== undefined && { 'x-api-key': apiKey }),
+    'x-request-id': asked.requestId,
+    [tenantHeader]: asked.tenant?.name ?? tenantOf(request.headers.authorization),
+  };
 }
 
 async function listen(server: Server, place: ListenPlace): Promise<void> {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { keyHashOf } from '@millrace/gateway';
 import { stringify } from 'yaml';
 import { fileJsonSchema } from '../config/file-schema.ts';
 import {
@@ -14,15 +16,16 @@ const settingsTable: SettingTable = {
   config: { kind: 'text', value: 'FILE', help: 'the file; by default millrace.yaml' },
   help: { kind: 'switch', help: 'say this' },
 };
-const actions = ['check', 'print', 'schema'];
+const actions = ['check', 'print', 'schema', 'key'];
+const keyBytes = 24;
 
-/** `millrace config check|print|schema`: looks at a configuration without serving it. */
+/** `millrace config check|print|schema|key`: looks at a configuration without serving it; makes keys. */
 export function runConfigCommand(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values, rest } = readSettings(settingsTable, { args, env: terminal.env });
   const [action, file = String(values.get('config') ?? 'millrace.yaml'), surplus] = rest;
   if (values.get('help') === true) {
     terminal.out(
-      `Usage: millrace config check|print [FILE]\n       millrace config schema\n\n${describeSettings(settingsTable)}\n`,
+      `Usage: millrace config check|print [FILE]\n       millrace config schema\n       millrace config key\n\n${describeSettings(settingsTable)}\n`,
     );
     return Promise.resolve(0);
   }
@@ -35,6 +38,13 @@ export function runConfigCommand(args: readonly string[], terminal: Terminal): P
   }
   if (action === 'schema') {
     terminal.out(`${JSON.stringify(fileJsonSchema(), undefined, 2)}\n`);
+    return Promise.resolve(0);
+  }
+  if (action === 'key') {
+    const key = `mr-${randomBytes(keyBytes).toString('base64url')}`;
+    terminal.out(
+      `key for the client:     ${key}\nline for millrace.yaml:  sha256:${keyHashOf(key)}\n`,
+    );
     return Promise.resolve(0);
   }
   return Promise.resolve().then(() => {

@@ -49,10 +49,13 @@ async function open(
   return { url: `http://127.0.0.1:${place.port}`, file, terminal, urls };
 }
 
-async function ask(url: string, model: string): Promise<number> {
+async function ask(url: string, model: string, key?: string): Promise<number> {
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
+    },
     body: JSON.stringify({ model }),
   });
   await response.text();
@@ -95,6 +98,29 @@ test('takes over a changed file while requests go on', async (t) => {
   isOver = true;
   await Promise.all(clients);
   assert.deepEqual([...statuses], [200], 'no request was lost');
+});
+
+test('with tenants, keys open what each may ask for, and stay here', async (t) => {
+  const terminal = new FakeTerminal();
+  assert.equal(await runConfigCommand(['key'], terminal), 0);
+  const [, key = '', line = ''] = /client: +(\S+)\n.*: +(sha256:\S+)/.exec(terminal.outText) ?? [];
+  const { url } = await open(
+    t,
+    `aliases: { fast: small }\ntenants: [{ name: one, keys: ["${line}"], models: [fast] }]\n`,
+  );
+  assert.equal((await fetch(`${url}/health`)).status, 200, 'health needs no key');
+  assert.equal((await fetch(`${url}/v1/models`)).status, 401);
+  assert.equal(await ask(url, 'fast'), 401);
+  assert.equal(await ask(url, 'fast', 'another'), 401);
+  assert.equal(await ask(url, 'fast', key), 200);
+  assert.equal(await ask(url, 'small', key), 404, 'only under the name that it was given');
+  assert.equal((await fetch(`${url}/tokenize`, { method: 'POST' })).status, 401);
+  const listed = await fetch(`${url}/v1/models`, { headers: { 'x-api-key': key } });
+  const models = (await listed.json()) as { data: { id: string }[] };
+  assert.deepEqual(
+    models.data.map(({ id }) => id),
+    ['fast'],
+  );
 });
 
 test('a file that is wrong is not taken over', async (t) => {

@@ -51,6 +51,7 @@ export async function serveEndpoints(
       createAdminRoute({ registry, served: fleet.served }),
       createModelsRoute(() => fleet.table),
     ],
+    identify: (headers) => fleet.identify(headers),
     listen,
   });
   const reload = (): void => void reloadFrom(file, { fleet, listen, settings, onNews });

@@ -5,8 +5,11 @@ import {
   EndpointMonitor,
   type EndpointOptions,
   EndpointRouter,
+  type Identified,
+  type KeyHeaders,
   openEndpoint,
   type RoutingTable,
+  TenantDirectory,
 } from '@millrace/gateway';
 import { type Clock, type Prng, systemClock } from '@millrace/stdx';
 import type { ServedSource } from '../admin/served-source.ts';
@@ -30,6 +33,7 @@ export class EndpointFleet implements Disposable {
   readonly #parts: FleetParts;
   readonly #clock: Clock = systemClock;
   #table: RoutingTable;
+  #tenants: TenantDirectory | undefined;
   #monitor: EndpointMonitor;
 
   private constructor(table: RoutingTable, parts: FleetParts) {
@@ -52,12 +56,18 @@ export class EndpointFleet implements Disposable {
   static async open(config: FileConfig, parts: FleetParts): Promise<EndpointFleet> {
     const endpoints = optionsOf(config, parts.env).map((options) => open(options));
     const fleet = new EndpointFleet({ endpoints, aliases: aliasesOf(config) }, parts);
+    fleet.#tenants = tenantsOf(config);
     await fleet.#monitor.start();
     return fleet;
   }
 
   get table(): RoutingTable {
     return this.#table;
+  }
+
+  /** Whose request it is; where the configuration names no tenants, everybody's. */
+  identify(headers: KeyHeaders): Identified {
+    return this.#tenants?.identify(headers) ?? { kind: 'anybody' };
   }
 
   /** What the admin routes show of it. */
@@ -88,6 +98,7 @@ export class EndpointFleet implements Disposable {
     this.#monitor[Symbol.dispose]();
     this.#monitor = monitor;
     this.#table = { endpoints, aliases: aliasesOf(config) };
+    this.#tenants = tenantsOf(config);
     this.backend.replaceTable(this.#table);
     for (const endpoint of before) if (!endpoints.includes(endpoint)) this.#closeWhenIdle(endpoint);
   }
@@ -138,6 +149,17 @@ function optionsOf(config: FileConfig, env: FleetParts['env']): readonly Endpoin
 function keyOf({ apiKeyEnv }: EndpointConfig, env: FleetParts['env']): string | undefined {
   const key = apiKeyEnv === undefined ? undefined : env[apiKeyEnv]?.trim();
   return key === '' ? undefined : key;
+}
+
+function tenantsOf({ tenants }: FileConfig): TenantDirectory | undefined {
+  if (tenants === undefined) return undefined;
+  return new TenantDirectory(
+    tenants.map(({ name, keys, models }) => ({
+      name,
+      keyHashes: keys.map((key) => key.slice('sha256:'.length)),
+      models,
+    })),
+  );
 }
 
 function aliasesOf(config: FileConfig): ReadonlyMap<string, readonly string[]> {

@@ -46,6 +46,30 @@ const listen = z
   ])
   .describe('Where clients connect.');
 
+const tenant = z
+  .strictObject({
+    name: z.string().min(1).max(64).describe('What metrics and engines call it.'),
+    keys: z
+      .array(
+        z
+          .string()
+          .regex(
+            /^sha256:[0-9a-f]{64}$/i,
+            'is no "sha256:" with 64 hexadecimal digits; see millrace config key',
+          ),
+      )
+      .min(1)
+      .max(64)
+      .describe('SHA-256 of each of its keys; millrace config key makes one.'),
+    models: z
+      .array(z.string().min(1))
+      .min(1)
+      .max(256)
+      .optional()
+      .describe('Models and aliases that it may ask for; by default all.'),
+  })
+  .describe('Somebody who may use the gateway.');
+
 const file = z
   .strictObject({
     listen: listen.optional(),
@@ -57,6 +81,12 @@ const file = z
       )
       .optional()
       .describe('Other names of models; a list is tried in its order.'),
+    tenants: z
+      .array(tenant)
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe('Who may come, by API key; without it everybody may.'),
   })
   .describe('Configuration of millrace up.');
 
@@ -71,6 +101,13 @@ export interface EndpointConfig {
   readonly apiKeyEnv?: string | undefined;
 }
 
+/** A tenant as `millrace.yaml` names it. */
+export interface TenantConfig {
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly models?: readonly string[] | undefined;
+}
+
 /** `millrace.yaml` as it was written. */
 export interface FileConfig {
   readonly listen?:
@@ -79,6 +116,7 @@ export interface FileConfig {
     | undefined;
   readonly endpoints: readonly EndpointConfig[];
   readonly aliases?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  readonly tenants?: readonly TenantConfig[] | undefined;
 }
 
 /** The form of `millrace.yaml`; a key that is not in it is an error. */
@@ -92,6 +130,7 @@ export function fileJsonSchema(): object {
 /** Keys that may stand in the object at a path. */
 export function knownKeysAt(path: readonly (string | number)[]): readonly string[] {
   if (path[0] === 'endpoints') return Object.keys(endpoint.shape);
+  if (path[0] === 'tenants') return Object.keys(tenant.shape);
   if (path[0] === 'listen') return listen.options.flatMap((option) => Object.keys(option.shape));
   return Object.keys(file.shape);
 }

@@ -64,6 +64,19 @@ aliases: { fast: slow, slow: smol }
   ]);
 });
 
+test('refuses tenants that cannot be told apart', () => {
+  const key = `sha256:${'a'.repeat(64)}`;
+  const text = `endpoints: [{ url: "http://a:1" }]
+tenants: [{ name: one, keys: ["${key}"] }, { name: two, keys: ["${key.toUpperCase().replace('SHA', 'sha')}"] }, { name: two, keys: ["sha256:${'b'.repeat(64)}"] }]
+`;
+  assert.deepEqual(problemsOf(text), [
+    'millrace.yaml: tenants[1] has a key that "one" has too',
+    'millrace.yaml: tenants[2] has the name "two" of another; give it another',
+  ]);
+  const plain = 'endpoints: [{ url: "http://a:1" }]\ntenants: [{ name: one, keys: [secret] }]\n';
+  assert.match(problemsOf(plain).join(), /tenants\[0\]\.keys\[0\] is wrong: is no "sha256:"/);
+});
+
 test('an alias bomb is refused, not expanded', () => {
   const levels = Array.from({ length: 12 }, (_, at) =>
     at === 0 ? 'a0: &a0 [x, x]' : `a${at}: &a${at} [*a${at - 1}, *a${at - 1}, *a${at - 1}]`,

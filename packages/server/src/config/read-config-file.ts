@@ -1,7 +1,13 @@
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { ServerError } from '../errors.ts';
-import { type EndpointConfig, type FileConfig, fileSchema, knownKeysAt } from './file-schema.ts';
+import {
+  type EndpointConfig,
+  type FileConfig,
+  fileSchema,
+  knownKeysAt,
+  type TenantConfig,
+} from './file-schema.ts';
 import { suggestion } from './settings.ts';
 
 /** Aliases of YAML may not blow a small file up. */
@@ -80,11 +86,29 @@ function clashesIn(config: FileConfig): readonly string[] {
         `endpoints[${index}] has the name "${name}" of endpoints[${first}]; give it another`,
       );
   }
+  clashes.push(...tenantClashes(config.tenants ?? []));
   const aliases = config.aliases ?? {};
   for (const [alias, targets] of Object.entries(aliases)) {
     for (const target of [targets].flat()) {
       if (Object.hasOwn(aliases, target))
         clashes.push(`aliases.${alias} names "${target}", which is an alias itself; name models`);
+    }
+  }
+  return clashes;
+}
+
+function tenantClashes(tenants: readonly TenantConfig[]): readonly string[] {
+  const nameOf = new Map<string, string>();
+  const names = new Set<string>();
+  const clashes: string[] = [];
+  for (const [index, { name, keys }] of tenants.entries()) {
+    if (names.has(name))
+      clashes.push(`tenants[${index}] has the name "${name}" of another; give it another`);
+    names.add(name);
+    for (const key of keys.map((text) => text.toLowerCase())) {
+      const other = nameOf.get(key);
+      if (other !== undefined) clashes.push(`tenants[${index}] has a key that "${other}" has too`);
+      nameOf.set(key, name);
     }
   }
   return clashes;

@@ -1,0 +1,65 @@
+import { hash } from 'node:crypto';
+import { apiError, type ApiError } from '@millrace/openai';
+
+/** Who may use the gateway. */
+export interface TenantOptions {
+  readonly name: string;
+  /** SHA-256 of each key, in hexadecimal; the keys themselves are kept nowhere. */
+  readonly keyHashes: readonly string[];
+  /** Models, and aliases, that the tenant may ask for; undefined: all. */
+  readonly models: readonly string[] | undefined;
+}
+
+/** Whose request it is, or why it is refused. */
+export type Identified =
+  | { readonly kind: 'known'; readonly tenant: TenantOptions }
+  /** There are no tenants: all may come, and whoever has the same key is one. */
+  | { readonly kind: 'anybody' }
+  | { readonly kind: 'refused'; readonly error: ApiError };
+
+/** Headers in which a key may come: OpenAI's and Anthropic's. */
+export interface KeyHeaders {
+  readonly authorization?: string | undefined;
+  readonly 'x-api-key'?: string | readonly string[] | undefined;
+}
+
+/** The tenants of a gateway by their keys. Keys are compared by hash, so that time tells nothing of them. */
+export class TenantDirectory {
+  readonly #tenantOf: ReadonlyMap<string, TenantOptions>;
+
+  constructor(tenants: readonly TenantOptions[]) {
+    this.#tenantOf = new Map(
+      tenants.flatMap((tenant) =>
+        tenant.keyHashes.map((keyHash) => [keyHash.toLowerCase(), tenant]),
+      ),
+    );
+  }
+
+  identify(headers: KeyHeaders): Identified {
+    const key = keyIn(headers);
+    if (key === undefined)
+      return refused(
+        'There is no API key; send it as "Authorization: Bearer KEY" or "x-api-key: KEY".',
+      );
+    const tenant = this.#tenantOf.get(keyHashOf(key));
+    return tenant === undefined
+      ? refused('The API key is not known here.')
+      : { kind: 'known', tenant };
+  }
+}
+
+/** What is kept of a key. */
+export function keyHashOf(key: string): string {
+  return hash('sha256', key);
+}
+
+function keyIn(headers: KeyHeaders): string | undefined {
+  const bearer = /^Bearer +(\S+)\s*$/i.exec(headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  const key = headers['x-api-key'];
+  return typeof key === 'string' && key !== '' ? key : undefined;
+}
+
+function refused(message: string): Identified {
+  return { kind: 'refused', error: apiError('invalid_api_key', message) };
+}
