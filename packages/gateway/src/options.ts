@@ -49,6 +49,10 @@ export interface EndpointBounds extends HealthBounds, LookBounds {
   readonly discoverMs: number;
   /** Endpoints that one request is sent to at most, the first included. */
   readonly triesMax: number;
+  /** Connections to one endpoint. */
+  readonly backendConnectionsMax: number;
+  /** From sending a request to an endpoint to the first byte of its answer. */
+  readonly firstByteMsMax: number;
   /** Endpoints at once, those that are leaving included. */
   readonly endpointsMax: number;
   /** Memory of the ledger of prefixes. */
@@ -65,6 +69,8 @@ export const endpointDefaults: EndpointBounds = {
   ejectionMs: 5000,
   ejectionMsMax: 60_000,
   triesMax: 2,
+  backendConnectionsMax: 4096,
+  firstByteMsMax: 600_000,
   endpointsMax: 256,
   ledgerBytes: 64 * 2 ** 20,
 };

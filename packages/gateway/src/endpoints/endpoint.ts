@@ -3,7 +3,7 @@ import { type BackendAddress, HttpBackend } from '../backends/http-backend.ts';
 import type { EngineKind } from '../engines/engine-kind.ts';
 import type { EndpointModel } from '../engines/identify.ts';
 import type { EngineLoad } from '../engines/read-load.ts';
-import { type EndpointBounds, gatewayDefaults } from '../options.ts';
+import type { EndpointBounds } from '../options.ts';
 import { EndpointHealth } from './endpoint-health.ts';
 
 /** An engine behind the gateway, as the configuration names it. */
@@ -54,8 +54,8 @@ export function openEndpoint(
     backend: new HttpBackend({
       address: () => address,
       unavailable: () => undefined,
-      connectionsMax: gatewayDefaults.backendConnectionsMax,
-      firstByteMsMax: gatewayDefaults.firstByteMsMax,
+      connectionsMax: parts.bounds.backendConnectionsMax,
+      firstByteMsMax: parts.bounds.firstByteMsMax,
       clock: parts.clock,
     }),
     health: new EndpointHealth(parts.bounds),
