@@ -10,6 +10,7 @@ export {
 } from './endpoints/endpoint.ts';
 export {
   EndpointTable,
+  type EndpointTableOptions,
   type LoadField,
   type MutableLoad,
   type ReportedField,

@@ -19,7 +19,11 @@ function build(
   ledger: PrefixLedger;
   router: Router;
 } {
-  const table = EndpointTable.create({ endpointsMax: count, memory: 'private' });
+  const table = EndpointTable.create({
+    endpointsMax: count,
+    memory: 'private',
+    clock: new VirtualClock(),
+  });
   const ledger = PrefixLedger.create(new VirtualClock(), {
     endpointsMax: count,
     ledgerBytes: 2 ** 18,
@@ -48,10 +52,10 @@ test('a prefix draws a request to its endpoint until load there outweighs it', (
   const first = router.route(request);
   assert.ok(first.kind === 'picked');
   assert.deepEqual([first.endpoint.id, first.cachedTokens, first.uncachedTokens], ['e2', 500, 500]);
-  table.add(2, 'queuedPrefillTokens', 1_499);
+  table.beginPrefill(2, 1_499);
   const second = router.route(request);
   assert.equal(second.kind === 'picked' && second.endpoint.id, 'e2');
-  table.add(2, 'queuedPrefillTokens', 2);
+  table.beginPrefill(2, 2);
   const third = router.route(request);
   assert.ok(third.kind === 'picked' && third.endpoint.id !== 'e2');
 });
@@ -59,7 +63,7 @@ test('a prefix draws a request to its endpoint until load there outweighs it', (
 test('an endpoint that does not keep what the ledger promises loses its draw', () => {
   const { table, ledger, router } = build();
   ledger.confirm(chainOf([1, 2, 3, 4]), 2, 0);
-  table.add(2, 'queuedPrefillTokens', 300);
+  table.beginPrefill(2, 300);
   const before = router.route(request);
   assert.equal(before.kind === 'picked' && before.endpoint.id, 'e2');
   for (let at = 0; at < 30; at++) table.observeCachedTokens(2, { promised: 500, cached: 0 });
@@ -87,7 +91,7 @@ for (const policy of [standardPolicy, { ...standardPolicy, picker: twoChoicesPic
     const picked = new Set<string>();
     for (let at = 0; at < 200; at++) {
       const endpoint = random.below(16);
-      table.add(endpoint, 'queuedPrefillTokens', random.below(50));
+      table.beginPrefill(endpoint, random.below(50));
       table.setState(random.below(16), random.next() < 0.2 ? 'draining' : 'healthy');
       if (at % 5 === 0)
         ledger.confirm(chainOf([1, 2, 3].slice(0, 1 + random.below(3))), endpoint, 0);

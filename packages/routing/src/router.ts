@@ -95,9 +95,10 @@ export class Router {
     const { chain, tokensPerBlock = 0 } = request;
     const isMatched = chain !== undefined && ledger !== undefined;
     if (isMatched) ledger.match(chain, this.#matchedBlocks);
+    const nowMs = table.nowMs();
     for (const candidate of this.#candidates) {
       const { index } = candidate.facts;
-      table.read(index, candidate);
+      table.read(index, candidate, nowMs);
       candidate.matchedTokens = isMatched
         ? (this.#matchedBlocks[index] as number) * tokensPerBlock
         : 0;
@@ -124,6 +125,7 @@ function candidateOf(facts: EndpointFacts): MutableCandidate {
     concurrency: 0,
     trust: 1,
     prefillTokensPerSecond: 0,
+    prefillingMs: 0,
     matchedTokens: 0,
   } satisfies Candidate;
 }

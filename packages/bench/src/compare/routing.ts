@@ -168,7 +168,11 @@ function measureDecision(context: RoutingContext): Comparison {
 function decisionMicros(seed: number): readonly number[] {
   const random = seededPrng(seed);
   const ledger = PrefixLedger.create(systemClock, { endpointsMax: decisionEndpoints });
-  const table = EndpointTable.create({ endpointsMax: decisionEndpoints, memory: 'shared' });
+  const table = EndpointTable.create({
+    clock: systemClock,
+    endpointsMax: decisionEndpoints,
+    memory: 'shared',
+  });
   const endpoints = Array.from({ length: decisionEndpoints }, (_, index) =>
     endpointFacts({ id: `endpoint-${index}`, index, models: ['traced'] }),
   );
@@ -186,7 +190,7 @@ function decisionMicros(seed: number): readonly number[] {
   const micros: number[] = [];
   for (let at = 0; at < decisionsWarming + decisionCount; at++) {
     const request = requests[random.below(requests.length)] as RouteRequest;
-    table.add(random.below(decisionEndpoints), 'queuedPrefillTokens', random.below(100));
+    table.beginPrefill(random.below(decisionEndpoints), random.below(100));
     const startMs = performance.now();
     router.route(request);
     const took = 1_000 * (performance.now() - startMs);

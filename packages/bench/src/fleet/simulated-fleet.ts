@@ -80,7 +80,11 @@ class SimulatedFleet {
   constructor(shape: FleetShape, policy: RoutePolicy, seed: number) {
     const { replicaCount, blocksMax } = shape;
     this.#shape = shape;
-    this.#table = EndpointTable.create({ endpointsMax: replicaCount, memory: 'private' });
+    this.#table = EndpointTable.create({
+      clock: this.#clock,
+      endpointsMax: replicaCount,
+      memory: 'private',
+    });
     this.#ledger = PrefixLedger.create(this.#clock, {
       endpointsMax: replicaCount,
       capacityBlocks: blocksMax,

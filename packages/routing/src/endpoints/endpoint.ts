@@ -40,6 +40,8 @@ export interface EndpointLoad {
   readonly trust: number;
   /** Prompt tokens a second, as measured; 0 is unknown. */
   readonly prefillTokensPerSecond: number;
+  /** For how long the endpoint has been computing prompts since the latest first token; 0 where none are queued. */
+  readonly prefillingMs: number;
 }
 
 /** An endpoint as one decision sees it. */

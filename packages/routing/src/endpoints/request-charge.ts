@@ -22,22 +22,23 @@ export class RequestCharge implements Disposable {
       uncachedTokens: Math.round(weight.uncachedTokens),
     };
     table.add(endpoint, 'concurrency', 1);
-    table.add(endpoint, 'queuedPrefillTokens', this.#weight.uncachedTokens);
+    table.beginPrefill(endpoint, this.#weight.uncachedTokens);
   }
 
   /** The first token has come: the prompt is computed. Further calls do nothing. */
   markFirstToken(): void {
     if (this.#phase !== 'queued') return;
     this.#phase = 'running';
-    this.#table.add(this.#endpoint, 'queuedPrefillTokens', -this.#weight.uncachedTokens);
+    this.#table.endPrefill(this.#endpoint, this.#weight.uncachedTokens, 'computed');
     this.#table.add(this.#endpoint, 'runningTokens', this.#weight.promptTokens);
   }
 
   [Symbol.dispose](): void {
     if (this.#phase === 'ended') return;
-    this.markFirstToken();
+    if (this.#phase === 'queued')
+      this.#table.endPrefill(this.#endpoint, this.#weight.uncachedTokens, 'given-up');
+    else this.#table.add(this.#endpoint, 'runningTokens', -this.#weight.promptTokens);
     this.#phase = 'ended';
-    this.#table.add(this.#endpoint, 'runningTokens', -this.#weight.promptTokens);
     this.#table.add(this.#endpoint, 'concurrency', -1);
   }
 }

@@ -18,6 +18,8 @@ import type { PrefixChain } from './prefix-hasher.ts';
 const emptyKey = 0;
 const busyKey = 1;
 const none = -1;
+/** Blocks looked up before their stamps are read: lookups do not wait for each other's memory. */
+const matchWindow = 16;
 
 // A stamp is 16 bits: 0 is not held; with the top bit set it is the tick of a dispatch that nothing has confirmed;
 // else it is one more than the endpoint's epoch at which the block was last used there.
@@ -46,6 +48,7 @@ export class PrefixLedger {
   readonly #clock: Clock;
   readonly #lifeTicks: number;
   readonly #alive: Int32Array;
+  readonly #entries = new Int32Array(matchWindow);
 
   private constructor(memory: LedgerMemory, clock: Clock) {
     this.#memory = memory;
@@ -74,27 +77,28 @@ export class PrefixLedger {
 
   /** Writes for each endpoint how many blocks from the start it holds, and returns the most. */
   match(chain: PrefixChain, matchedBlocks: Int32Array): number {
-    const { endpointsMax, stamps, visited } = this.#memory;
+    const { endpointsMax, stamps } = this.#memory;
     const alive = this.#alive;
     const tick = this.#tick();
     let aliveCount = Math.min(endpointsMax, matchedBlocks.length);
     matchedBlocks.fill(0);
     for (let endpoint = 0; endpoint < aliveCount; endpoint++) alive[endpoint] = endpoint;
-    for (let block = 0; block < chain.blockCount; block++) {
-      const entry = this.#find(chain, block);
-      if (entry === none) return block;
-      if (visited[entry] === 0) visited[entry] = 1;
-      const row = entry * endpointsMax;
-      let keptCount = 0;
-      for (let at = 0; at < aliveCount; at++) {
-        const endpoint = alive[at] as number;
-        const stamp = stamps[row + endpoint] as number;
-        if (stamp === 0 || !this.#isHeld(stamp, endpoint, tick)) continue;
-        matchedBlocks[endpoint] = block + 1;
-        alive[keptCount++] = endpoint;
+    for (let from = 0; from < chain.blockCount; from += matchWindow) {
+      const foundCount = this.#findRun(chain, from);
+      for (let at = 0; at < foundCount; at++) {
+        const row = (this.#entries[at] as number) * endpointsMax;
+        let keptCount = 0;
+        for (let kept = 0; kept < aliveCount; kept++) {
+          const endpoint = alive[kept] as number;
+          const stamp = stamps[row + endpoint] as number;
+          if (stamp === 0 || !this.#isHeld(stamp, endpoint, tick)) continue;
+          matchedBlocks[endpoint] = from + at + 1;
+          alive[keptCount++] = endpoint;
+        }
+        if (keptCount === 0) return from + at;
+        aliveCount = keptCount;
       }
-      if (keptCount === 0) return block;
-      aliveCount = keptCount;
+      if (foundCount < matchWindow) return from + foundCount;
     }
     return chain.blockCount;
   }
@@ -183,6 +187,19 @@ export class PrefixLedger {
       evicted: (header[headerAt.evicted] as number) >>> 0,
       lost: (header[headerAt.lost] as number) >>> 0,
     };
+  }
+
+  /** Finds the entries of the next blocks, up to a window's end or the first that has none; counts them as used. */
+  #findRun(chain: PrefixChain, from: number): number {
+    const { visited } = this.#memory;
+    const count = Math.min(matchWindow, chain.blockCount - from);
+    for (let at = 0; at < count; at++) {
+      const entry = this.#find(chain, from + at);
+      if (entry === none) return at;
+      if (visited[entry] === 0) visited[entry] = 1;
+      this.#entries[at] = entry;
+    }
+    return count;
   }
 
   #find(chain: PrefixChain, block: number): number {

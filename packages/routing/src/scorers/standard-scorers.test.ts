@@ -25,6 +25,14 @@ test('load counts what waits fully and what runs a little', () => {
   assert.equal(loadScorer.score(candidateOf(load), request), 150);
 });
 
+test('load leaves out what has been computed meanwhile, but never most of it unproved', () => {
+  const load = { queuedPrefillTokens: 1_000, prefillTokensPerSecond: 1_000 };
+  assert.equal(loadScorer.score(candidateOf({ ...load, prefillingMs: 400 }), request), 600);
+  assert.equal(loadScorer.score(candidateOf({ ...load, prefillingMs: 60_000 }), request), 250);
+  const unknown = { ...load, prefillTokensPerSecond: 0, prefillingMs: 400 };
+  assert.equal(loadScorer.score(candidateOf(unknown), request), 1_000);
+});
+
 test('latency is what stands before the first token, at the speed of the endpoint', () => {
   const seen = { queuedPrefillTokens: 500, matchedTokens: 500, prefillTokensPerSecond: 2_000 };
   assert.equal(latencyScorer.score(candidateOf(seen), request), 500);

@@ -4,6 +4,8 @@ import type { Scorer, WeightedScorer } from './scorer.ts';
 
 /** What a token in a running context costs, beside one that waits to be computed: it slows each step a little. */
 const runningShare = 0.02;
+/** Of queued tokens, what may count as computed before anything proves it: an endpoint that hangs must not look idle. */
+const progressShareMax = 0.75;
 /** Where an engine has not told how fast it computes prompts. */
 const prefillTokensPerSecondAssumed = 2_000;
 
@@ -52,7 +54,7 @@ export const sessionScorer: Scorer = {
 /**
  * Load in tokens, and tokens that are not cached, threefold.
  * A hit saves its tokens once here and, by not driving another prefix out of another cache, about as much again later:
- * on recorded traffic a weight from 2 to 6 beats 1 in hits and in time to first token; see `bench routing`.
+ * on recorded traffic a weight of 3 beats 1 in hits and in time to first token; see `bench routing`.
  */
 export const standardScorers: readonly WeightedScorer[] = [
   { scorer: loadScorer, weight: 1 },
@@ -61,14 +63,21 @@ export const standardScorers: readonly WeightedScorer[] = [
 
 /** Tokens that are before a request: what waits in full, what runs by a small share. */
 export function loadTokens(candidate: Candidate): number {
-  const { queuedPrefillTokens, waitingTokens, runningTokens } = candidate;
-  return queuedPrefillTokens + waitingTokens + runningShare * runningTokens;
+  const { waitingTokens, runningTokens } = candidate;
+  return remainingPrefillTokens(candidate) + waitingTokens + runningShare * runningTokens;
+}
+
+/** Queued tokens without those that the endpoint has computed since its latest first token, at its speed. */
+function remainingPrefillTokens(candidate: Candidate): number {
+  const { queuedPrefillTokens, prefillingMs, prefillTokensPerSecond } = candidate;
+  const computed = (prefillingMs * prefillTokensPerSecond) / 1_000;
+  return queuedPrefillTokens - Math.min(computed, progressShareMax * queuedPrefillTokens);
 }
 
 /** Milliseconds until the first token: what waits there and what is not cached, at the endpoint's speed. */
 export function predictTtftMs(candidate: Candidate, promptTokens: number): number {
   const tokens =
-    candidate.queuedPrefillTokens +
+    remainingPrefillTokens(candidate) +
     candidate.waitingTokens +
     uncachedTokens(candidate, promptTokens);
   return (1_000 * tokens) / (candidate.prefillTokensPerSecond || prefillTokensPerSecondAssumed);

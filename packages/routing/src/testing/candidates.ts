@@ -13,6 +13,7 @@ export function candidateOf(
     concurrency: 0,
     trust: 1,
     prefillTokensPerSecond: 1_000,
+    prefillingMs: 0,
     matchedTokens: 0,
     ...given,
     facts: endpointFacts({ id: 'a', index: 0, models: ['small'], ...given.facts }),

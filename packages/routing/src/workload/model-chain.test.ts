@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { seededPrng } from '@millrace/stdx';
+import { seededPrng, VirtualClock } from '@millrace/stdx';
 import { EndpointTable } from '../endpoints/endpoint-table.ts';
 import { endpointFacts } from '../endpoints/endpoint.ts';
 import { Router } from '../router.ts';
@@ -24,7 +24,7 @@ test('circles of aliases and long chains end', () => {
 });
 
 test('the first model that an endpoint can answer is taken', () => {
-  const table = EndpointTable.create({ memory: 'private' });
+  const table = EndpointTable.create({ memory: 'private', clock: new VirtualClock() });
   const endpoints = [
     endpointFacts({ id: 'a', index: 0, models: ['large-8bit'] }),
     endpointFacts({ id: 'b', index: 1, models: ['small'] }),
