@@ -4,6 +4,7 @@ import { microsecondsEach, type ProcessCost, readProcessCost } from '../rig/proc
 import { type Percentiles, type RigOptions, runClient, startUpstream } from '../rig/rig-process.ts';
 import { directSide, haproxySide, nginxSide, type ProxySide } from '../sides/proxy-side.ts';
 import type { Comparison } from './comparison.ts';
+import { addedLatency, gatewayGoals, goalFigures, goalLoads } from './gateway-goals.ts';
 
 /** How long and how often proxies are measured. */
 export interface GatewayBenchOptions {
@@ -15,11 +16,11 @@ export interface GatewayBenchOptions {
 const sides: readonly ProxySide[] = [directSide, nginxSide, haproxySide];
 
 const loads: Readonly<Record<string, RigOptions>> = {
-  'unary 1 KB, saturated': { 'expect-bytes': 1024 },
+  [goalLoads.unary]: { 'expect-bytes': 1024 },
   'unary 4 KB, saturated': { 'expect-bytes': 1024, 'body-bytes': 4096 },
-  'unary 400 KB, saturated': { 'expect-bytes': 1024, 'body-bytes': 400_000 },
-  'unary 1 KB, 1,000/s': { 'expect-bytes': 1024, rate: 1000 },
-  'streams of 128 events, 5 ms apart': { 'expect-events': 128, stream: 1, connections: 50 },
+  [goalLoads.large]: { 'expect-bytes': 1024, 'body-bytes': 400_000 },
+  [goalLoads.steady]: { 'expect-bytes': 1024, rate: 1000 },
+  [goalLoads.streams]: { 'expect-events': 128, stream: 1, connections: 50 },
 };
 
 /** What proxies cost and add, one at a time in turn, each round in every load. */
@@ -40,7 +41,11 @@ export async function measureGateways(options: GatewayBenchOptions): Promise<Com
     const [comparison = '', side = '', name = ''] = key.split('|');
     return { comparison, side, name, values: list };
   });
-  return { figures, goals: [], notes: [...notes] };
+  return {
+    figures: [...figures, ...addedLatency(figures)],
+    goals: gatewayGoals(figures),
+    notes: [...notes],
+  };
 }
 
 type Measured = readonly [key: string, value: number, problem?: string];
@@ -78,8 +83,8 @@ async function measureSide(
     const latency = 'stream' in settings ? result.eventLatencyUs : result.latencyUs;
     const key = `${load}|${side.name}`;
     if (ids.length > 0)
-      found.push([`${key}|CPU of the proxy, µs each`, microsecondsEach(before, after, pieces)]);
-    found.push([`${key}|each second`, (pieces * 1000) / result.windowMs]);
+      found.push([`${key}|${goalFigures.cpu}`, microsecondsEach(before, after, pieces)]);
+    found.push([`${key}|${goalFigures.perSecond}`, (pieces * 1000) / result.windowMs]);
     found.push(...latencies(key, latency));
     if (ids.length > 0) found.push([`${key}|resident, MB`, after.residentBytes / 1e6]);
   }
@@ -88,7 +93,7 @@ async function measureSide(
 
 function latencies(key: string, { p50, p99 }: Percentiles): readonly Measured[] {
   return [
-    [`${key}|latency p50, µs`, p50 ?? Number.NaN],
-    [`${key}|latency p99, µs`, p99 ?? Number.NaN],
+    [`${key}|${goalFigures.p50}`, p50 ?? Number.NaN],
+    [`${key}|${goalFigures.p99}`, p99 ?? Number.NaN],
   ];
 }
