@@ -2,6 +2,8 @@ import type { Figure } from '../report/report.ts';
 import { compileRig, type RigPrograms } from '../rig/compile-rig.ts';
 import { microsecondsEach, type ProcessCost, readProcessCost } from '../rig/process-cost.ts';
 import { type Percentiles, type RigOptions, runClient, startUpstream } from '../rig/rig-process.ts';
+import { millraceProxySide } from '../sides/millrace-proxy-side.ts';
+import { whyNotPinned } from '../sides/pinned.ts';
 import { directSide, haproxySide, nginxSide, type ProxySide } from '../sides/proxy-side.ts';
 import type { Comparison } from './comparison.ts';
 import { addedLatency, gatewayGoals, goalFigures, goalLoads } from './gateway-goals.ts';
@@ -13,7 +15,7 @@ export interface GatewayBenchOptions {
   readonly onProgress: (text: string) => void;
 }
 
-const sides: readonly ProxySide[] = [directSide, nginxSide, haproxySide];
+const sides: readonly ProxySide[] = [directSide, nginxSide, haproxySide, millraceProxySide];
 
 const loads: Readonly<Record<string, RigOptions>> = {
   [goalLoads.unary]: { 'expect-bytes': 1024 },
@@ -29,6 +31,8 @@ export async function measureGateways(options: GatewayBenchOptions): Promise<Com
   if ('unavailable' in rig) return { figures: [], goals: [], notes: [rig.unavailable] };
   const values = new Map<string, number[]>();
   const notes = new Set<string>();
+  const shared = whyNotPinned();
+  if (shared !== undefined) notes.add(shared);
   for (let round = 0; round < options.rounds; round++)
     for (const side of sides) {
       options.onProgress(`round ${round + 1} of ${options.rounds}: ${side.name}`);

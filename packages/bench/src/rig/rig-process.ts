@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { BenchError } from '../errors.ts';
+import { pinned } from '../sides/pinned.ts';
 
 /** What the client of the rig measured in its window. */
 export interface ClientResult {
@@ -91,9 +91,8 @@ export async function runClient(
 
 function start(program: string, options: RigOptions): ChildProcess {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  // Beside the proxy, which has the first core; `taskset` becomes the program itself.
-  const [first, ...rest] =
-    availableParallelism() > 1 ? ['taskset', '-c', '1', program, ...args] : [program, ...args];
+  // Beside the proxy, which has the first core.
+  const [first, ...rest] = pinned(1, [program, ...args]);
   return spawn(first ?? program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { compileRig } from '../rig/compile-rig.ts';
 import { microsecondsEach, readProcessCost } from '../rig/process-cost.ts';
 import { runClient, startUpstream } from '../rig/rig-process.ts';
+import { millraceConfig, millraceProxySide } from './millrace-proxy-side.ts';
 import { directSide, haproxyConfig, haproxySide, nginxConfig, nginxSide } from './proxy-side.ts';
 
-const place = { port: 8001, upstreamPort: 9001, folder: '/somewhere' };
+const place = { port: 8001, upstreamPort: 9001, folder: '/somewhere', clients: 10 };
 
 test('every proxy listens, forwards, keeps connections and replaces the key', () => {
   for (const config of [nginxConfig(place), haproxyConfig(place)]) {
@@ -15,7 +16,18 @@ test('every proxy listens, forwards, keeps connections and replaces the key', ()
   }
 });
 
-for (const side of [directSide, nginxSide, haproxySide])
+test('nginx has connections for each client and its upstream, and few more', () => {
+  assert.match(nginxConfig(place), /worker_connections 84;/u);
+});
+
+test('Millrace asks for the key of the client, of which its file has the hash only', () => {
+  const config = millraceConfig(place);
+  assert.match(config, /127\.0\.0\.1:9001/u);
+  assert.match(config, /"keys":\["sha256:[0-9a-f]{64}"\]/u);
+  assert.doesNotMatch(config, /client-key|upstream-key/u);
+});
+
+for (const side of [directSide, nginxSide, haproxySide, millraceProxySide])
   test(`${side.name} takes answers and streams through whole`, async (t) => {
     const rig = compileRig();
     if ('unavailable' in rig) return t.skip(rig.unavailable);

@@ -2,14 +2,19 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BenchError } from '../errors.ts';
 import { startChild } from './child-server.ts';
+import { pinned } from './pinned.ts';
 import type { RunningSide } from './side.ts';
 
 /** A proxy that can be compared: it takes clients' requests to one upstream. */
 export interface ProxySide {
   readonly name: string;
-  /** Starts it on the first core before the upstream at this port, or says why it cannot be had here. */
-  start(upstreamPort: number): Promise<RunningSide | { readonly unavailable: string }>;
+  /** Starts it on the first core before the upstream at this port, for so many clients at once, or says why it cannot be had here. */
+  start(
+    upstreamPort: number,
+    clients?: number,
+  ): Promise<RunningSide | { readonly unavailable: string }>;
 }
 
 /** The ports between which a proxy stands, and a folder of its own. */
@@ -17,10 +22,15 @@ export interface ProxyPlace {
   readonly port: number;
   readonly upstreamPort: number;
   readonly folder: string;
+  readonly clients: number;
 }
 
 /** The key that every proxy puts in the place of the client's. */
-const upstreamKey = 'upstream-key';
+export const upstreamKey = 'upstream-key';
+/** The connections of a load that names none. */
+const ordinaryClients = 64;
+/** Those that a proxy has besides: the one it listens on, those that look at its health. */
+const otherConnections = 64;
 
 /** No proxy at all: what the rig itself costs. */
 export const directSide: ProxySide = {
@@ -33,55 +43,81 @@ export const directSide: ProxySide = {
   }),
 };
 
-export const nginxSide: ProxySide = debianSide('nginx', '-v', nginxConfig, (file, folder) => [
-  '-p',
-  folder,
-  '-c',
-  file,
-]);
+export const nginxSide: ProxySide = proxySide({
+  name: 'nginx',
+  unavailable: () => whyNoDebianProgram('nginx', '-v'),
+  config: nginxConfig,
+  command: (file, folder) => ['nginx', '-p', folder, '-c', file],
+});
 
-export const haproxySide: ProxySide = debianSide('haproxy', '-v', haproxyConfig, (file) => [
-  '-db',
-  '-f',
-  file,
-]);
+export const haproxySide: ProxySide = proxySide({
+  name: 'haproxy',
+  unavailable: () => whyNoDebianProgram('haproxy', '-v'),
+  config: haproxyConfig,
+  command: (file) => ['haproxy', '-db', '-f', file],
+});
 
-function debianSide(
-  program: string,
-  versionFlag: string,
-  ...[config, args]: [(place: ProxyPlace) => string, (file: string, folder: string) => string[]]
-): ProxySide {
-  return {
-    name: program,
-    start: async (upstreamPort) => {
-      if (spawnSync(program, [versionFlag]).status !== 0)
-        return { unavailable: `${program} is not installed (apt-get install ${program})` };
-      const folder = mkdtempSync(join(tmpdir(), `millrace-bench-${program}-`));
-      const file = join(folder, `${program}.conf`);
-      const running = await startChild({
-        command: (port) => {
-          writeFileSync(file, config({ port, upstreamPort, folder }));
-          return ['taskset', '-c', '0', program, ...args(file, folder)];
-        },
-        modelId: 'mock',
-      });
-      return {
-        ...running,
-        [Symbol.asyncDispose]: async () => {
-          await running[Symbol.asyncDispose]();
-          rmSync(folder, { recursive: true });
-        },
-      };
-    },
-  };
+/** What it takes to run a proxy from a file of configuration in a folder of its own. */
+interface ProxyRecipe {
+  readonly name: string;
+  /** Why it cannot be had here, if it cannot. */
+  readonly unavailable: () => string | undefined;
+  readonly config: (place: ProxyPlace) => string;
+  readonly command: (file: string, folder: string, place: ProxyPlace) => readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-export function nginxConfig({ port, upstreamPort, folder }: ProxyPlace): string {
+export function proxySide(recipe: ProxyRecipe): ProxySide {
+  return { name: recipe.name, start: (...place) => startProxy(recipe, ...place) };
+}
+
+async function startProxy(
+  recipe: ProxyRecipe,
+  upstreamPort: number,
+  clients = ordinaryClients,
+): Promise<RunningSide | { readonly unavailable: string }> {
+  const unavailable = recipe.unavailable();
+  if (unavailable !== undefined) return { unavailable };
+  const folder = mkdtempSync(join(tmpdir(), `millrace-bench-${recipe.name}-`));
+  const remove = (): void => rmSync(folder, { recursive: true });
+  const file = join(folder, `${recipe.name}.conf`);
+  try {
+    const running = await startChild({
+      command: (port) => {
+        const place = { port, upstreamPort, folder, clients };
+        writeFileSync(file, recipe.config(place));
+        return pinned(0, recipe.command(file, folder, place));
+      },
+      modelId: 'mock',
+      ...(recipe.env === undefined ? {} : { env: recipe.env }),
+    });
+    return {
+      ...running,
+      [Symbol.asyncDispose]: async () => {
+        await running[Symbol.asyncDispose]();
+        remove();
+      },
+    };
+  } catch (error) {
+    remove();
+    if (error instanceof BenchError) return { unavailable: error.message };
+    throw error;
+  }
+}
+
+function whyNoDebianProgram(program: string, versionFlag: string): string | undefined {
+  return spawnSync(program, [versionFlag]).status === 0
+    ? undefined
+    : `${program} is not installed (apt-get install ${program})`;
+}
+
+/** nginx sets memory aside for each connection that it may have: each client takes two. */
+export function nginxConfig({ port, upstreamPort, folder, clients }: ProxyPlace): string {
   return `daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log crit;
-events { worker_connections 65536; }
+events { worker_connections ${clients * 2 + otherConnections}; }
 worker_rlimit_nofile 200000;
 http {
   access_log off;
