@@ -56,7 +56,11 @@ class LedgerModel {
   }
 }
 
-const names = fc.array(fc.nat(40), { minLength: 1, maxLength: 12 });
+// Long enough for several windows of lookups.
+const names = fc.oneof(
+  fc.array(fc.nat(40), { minLength: 1, maxLength: 12 }),
+  fc.nat(60).map((count) => Array.from({ length: count }, (_, at) => 500 + at)),
+);
 const endpoint = fc.nat(endpointsMax - 1);
 const step = fc.oneof(
   fc.record({ kind: fc.constant('speculate' as const), names, endpoint }),
