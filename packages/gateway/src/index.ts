@@ -13,7 +13,12 @@ export { type Endpoint, type EndpointOptions, openEndpoint } from './endpoints/e
 export { EndpointMonitor, type EndpointMonitorOptions } from './endpoints/endpoint-monitor.ts';
 export { registerEndpointMetrics } from './endpoints/endpoint-metrics.ts';
 export { createModelsRoute } from './endpoints/models-route.ts';
-export { EndpointRouter, type EndpointRouterOptions } from './endpoints/endpoint-router.ts';
+export {
+  EndpointRouter,
+  type EndpointRouterOptions,
+  type RoutingPolicyName,
+  routingPolicyNames,
+} from './endpoints/endpoint-router.ts';
 export { type EngineKind, engineKinds } from './engines/engine-kind.ts';
 export { GatewayError, type GatewayErrorCode } from './errors.ts';
 export {

@@ -128,9 +128,14 @@ test('among engines that die, hang and lie every request ends, and nothing is le
     clock: systemClock,
     random: seededPrng(7),
   });
-  const table = { endpoints, aliases: new Map<string, readonly string[]>() };
+  const aliases = new Map<string, readonly string[]>();
   const gateway = await startGateway({
-    backend: new EndpointBackend({ table, router, clock: systemClock, triesMax: 3 }),
+    backend: new EndpointBackend({
+      table: { endpoints, aliases, policy: 'prefix' },
+      router,
+      clock: systemClock,
+      triesMax: 3,
+    }),
     clock: systemClock,
     registry: new Registry(),
     createRequestId: () => 'made',

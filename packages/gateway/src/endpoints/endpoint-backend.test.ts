@@ -74,7 +74,7 @@ async function open(
     ledgerBytes: 2 ** 20,
   });
   const backend = new EndpointBackend({
-    table: { endpoints, aliases },
+    table: { endpoints, aliases, policy: 'prefix' },
     router,
     clock: systemClock,
     triesMax: 2,

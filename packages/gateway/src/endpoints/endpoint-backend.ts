@@ -1,7 +1,7 @@
 import { type ApiError, modelNotFound } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
 import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
-import type { Dispatch, EndpointRouter } from './endpoint-router.ts';
+import type { Dispatch, EndpointRouter, RoutingPolicyName } from './endpoint-router.ts';
 import type { Endpoint } from './endpoint.ts';
 import { noneServing } from './look-at-endpoint.ts';
 import { type ModelAliases, routeModel } from './model-routes.ts';
@@ -11,6 +11,7 @@ import { type PromptFacts, promptFactsOf } from './prompt-facts.ts';
 export interface RoutingTable {
   readonly endpoints: readonly Endpoint[];
   readonly aliases: ModelAliases;
+  readonly policy: RoutingPolicyName;
 }
 
 /** What routing over endpoints needs. */
@@ -36,13 +37,13 @@ export class EndpointBackend implements Backend {
   constructor(options: EndpointBackendOptions) {
     this.#options = options;
     this.#table = options.table;
-    options.router.replaceEndpoints(options.table.endpoints);
+    options.router.replaceEndpoints(options.table.endpoints, options.table.policy);
   }
 
   /** Requests that come from now on are routed by this table; those under way keep their endpoint. */
   replaceTable(table: RoutingTable): void {
     this.#table = table;
-    this.#options.router.replaceEndpoints(table.endpoints);
+    this.#options.router.replaceEndpoints(table.endpoints, table.policy);
   }
 
   get unavailable(): ApiError | undefined {

@@ -10,9 +10,11 @@ import {
   PrefixLedger,
   prefixScorer,
   RequestCharge,
+  roundRobinPicker,
   Router,
   type RoutePolicy,
   type RouteRequest,
+  type Scorer,
   standardFilters,
 } from '@millrace/routing';
 import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
@@ -30,6 +32,15 @@ export interface EndpointRouterOptions {
   readonly ledgerBytes: number;
 }
 
+/** How endpoints are chosen; all but `prefix` are for comparison, or where prompts have nothing in common. */
+export type RoutingPolicyName = 'prefix' | 'least-load' | 'round-robin';
+
+export const routingPolicyNames: readonly RoutingPolicyName[] = [
+  'prefix',
+  'least-load',
+  'round-robin',
+];
+
 /** A request on its way to an endpoint. */
 export interface Dispatch extends Disposable {
   readonly endpoint: Endpoint;
@@ -42,28 +53,33 @@ export interface Dispatch extends Disposable {
 /** Prompt tokens of another gateway's request, where only their number is known. */
 const tokensOfOthers = 256;
 
-/** Load for its weight, and three times the tokens that are not cached, as `bench routing` found best. */
-const strictPolicy: RoutePolicy = {
-  filters: standardFilters,
-  scorers: [
-    {
-      scorer: {
-        name: 'load',
-        score: (candidate, request) =>
-          loadScorer.score(candidate, request) / candidate.facts.weight,
-      },
-      weight: 1,
-    },
-    { scorer: prefixScorer, weight: 3 },
-  ],
-  picker: lowestCostPicker,
+const loadForWeight: Scorer = {
+  name: 'load',
+  score: (candidate, request) => loadScorer.score(candidate, request) / candidate.facts.weight,
+};
+
+/** `prefix`: load for its weight, and three times the tokens that are not cached, as `bench routing` found best. */
+const policies: Readonly<Record<RoutingPolicyName, RoutePolicy>> = {
+  prefix: {
+    filters: standardFilters,
+    scorers: [
+      { scorer: loadForWeight, weight: 1 },
+      { scorer: prefixScorer, weight: 3 },
+    ],
+    picker: lowestCostPicker,
+  },
+  'least-load': {
+    filters: standardFilters,
+    scorers: [{ scorer: loadForWeight, weight: 1 }],
+    picker: lowestCostPicker,
+  },
+  'round-robin': { filters: standardFilters, scorers: [], picker: roundRobinPicker },
 };
 
 /** Tokens are only estimated here: where no context seems long enough, the engine says whether the prompt fits. */
-const lenientPolicy: RoutePolicy = {
-  ...strictPolicy,
-  filters: standardFilters.filter((filter) => filter !== contextFilter),
-};
+function leniently(policy: RoutePolicy): RoutePolicy {
+  return { ...policy, filters: policy.filters.filter((filter) => filter !== contextFilter) };
+}
 
 /** Chooses the endpoint of a request by load and by which endpoint holds its prompt's beginning. */
 export class EndpointRouter {
@@ -73,6 +89,7 @@ export class EndpointRouter {
   readonly #hasher = new PrefixHasher();
   readonly #indexOf = new Map<Endpoint, number>();
   #endpoints: readonly Endpoint[] = [];
+  #policy: RoutingPolicyName = 'prefix';
   #modelsRouted: readonly (readonly EndpointModel[])[] = [];
   #routers: readonly Router[] | undefined;
 
@@ -84,7 +101,8 @@ export class EndpointRouter {
   }
 
   /** Takes over these endpoints; what is known of those that stay is kept. */
-  replaceEndpoints(endpoints: readonly Endpoint[]): void {
+  replaceEndpoints(endpoints: readonly Endpoint[], policy: RoutingPolicyName): void {
+    this.#policy = policy;
     for (const [endpoint, index] of [...this.#indexOf]) {
       // Requests of one that leaves are still charged; its place is free when they have ended.
       if (endpoints.includes(endpoint) || endpoint.activeCount > 0) continue;
@@ -183,7 +201,10 @@ export class EndpointRouter {
       ledger: this.#ledger,
       prng: this.#options.random,
     };
-    this.#routers = [strictPolicy, lenientPolicy].map((policy) => new Router({ ...parts, policy }));
+    const policy = policies[this.#policy];
+    this.#routers = [policy, leniently(policy)].map(
+      (each) => new Router({ ...parts, policy: each }),
+    );
     return this.#routers;
   }
 

@@ -55,7 +55,7 @@ export class EndpointFleet implements Disposable {
   /** Opens the endpoints of a configuration and looks at each once. Throws `SERVER_SETTING_INVALID` for a key that is not in the environment. */
   static async open(config: FileConfig, parts: FleetParts): Promise<EndpointFleet> {
     const endpoints = optionsOf(config, parts.env).map((options) => open(options));
-    const fleet = new EndpointFleet({ endpoints, aliases: aliasesOf(config) }, parts);
+    const fleet = new EndpointFleet(tableOf(config, endpoints), parts);
     fleet.#tenants = tenantsOf(config);
     await fleet.#monitor.start();
     return fleet;
@@ -97,7 +97,7 @@ export class EndpointFleet implements Disposable {
     await monitor.start();
     this.#monitor[Symbol.dispose]();
     this.#monitor = monitor;
-    this.#table = { endpoints, aliases: aliasesOf(config) };
+    this.#table = tableOf(config, endpoints);
     this.#tenants = tenantsOf(config);
     this.backend.replaceTable(this.#table);
     for (const endpoint of before) if (!endpoints.includes(endpoint)) this.#closeWhenIdle(endpoint);
@@ -162,10 +162,11 @@ function tenantsOf({ tenants }: FileConfig): TenantDirectory | undefined {
   );
 }
 
-function aliasesOf(config: FileConfig): ReadonlyMap<string, readonly string[]> {
-  return new Map(
-    Object.entries(config.aliases ?? {}).map(([alias, targets]) => [alias, [targets].flat()]),
+function tableOf(config: FileConfig, endpoints: readonly Endpoint[]): RoutingTable {
+  const aliases = Object.entries(config.aliases ?? {}).map(
+    ([alias, targets]) => [alias, [targets].flat()] as const,
   );
+  return { endpoints, aliases: new Map(aliases), policy: config.routing?.policy ?? 'prefix' };
 }
 
 function isSame(one: EndpointOptions, other: EndpointOptions): boolean {

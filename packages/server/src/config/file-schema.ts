@@ -1,4 +1,9 @@
-import { type EngineKind, engineKinds } from '@millrace/gateway';
+import {
+  type EngineKind,
+  engineKinds,
+  type RoutingPolicyName,
+  routingPolicyNames,
+} from '@millrace/gateway';
 import { z } from 'zod';
 
 const endpointUrl = z
@@ -81,6 +86,15 @@ const file = z
       )
       .optional()
       .describe('Other names of models; a list is tried in its order.'),
+    routing: z
+      .strictObject({
+        policy: z
+          .enum(routingPolicyNames)
+          .optional()
+          .describe('prefix (the default), least-load or round-robin.'),
+      })
+      .optional()
+      .describe('How endpoints are chosen.'),
     tenants: z
       .array(tenant)
       .min(1)
@@ -116,6 +130,7 @@ export interface FileConfig {
     | undefined;
   readonly endpoints: readonly EndpointConfig[];
   readonly aliases?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  readonly routing?: { readonly policy?: RoutingPolicyName | undefined } | undefined;
   readonly tenants?: readonly TenantConfig[] | undefined;
 }
 
@@ -131,6 +146,7 @@ export function fileJsonSchema(): object {
 export function knownKeysAt(path: readonly (string | number)[]): readonly string[] {
   if (path[0] === 'endpoints') return Object.keys(endpoint.shape);
   if (path[0] === 'tenants') return Object.keys(tenant.shape);
+  if (path[0] === 'routing') return ['policy'];
   if (path[0] === 'listen') return listen.options.flatMap((option) => Object.keys(option.shape));
   return Object.keys(file.shape);
 }
