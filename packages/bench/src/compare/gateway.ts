@@ -1,10 +1,16 @@
 import type { Figure } from '../report/report.ts';
 import { compileRig, type RigPrograms } from '../rig/compile-rig.ts';
-import { microsecondsEach, type ProcessCost, readProcessCost } from '../rig/process-cost.ts';
+import {
+  microsecondsEach,
+  type ProcessCost,
+  processTree,
+  readProcessCost,
+} from '../rig/process-cost.ts';
 import { type Percentiles, type RigOptions, runClient, startUpstream } from '../rig/rig-process.ts';
 import { millraceProxySide } from '../sides/millrace-proxy-side.ts';
 import { whyNotPinned } from '../sides/pinned.ts';
 import { directSide, haproxySide, nginxSide, type ProxySide } from '../sides/proxy-side.ts';
+import { envoySide, smgSide, vllmRouterSide } from '../sides/wheel-sides.ts';
 import type { Comparison } from './comparison.ts';
 import { addedLatency, gatewayGoals, goalFigures, goalLoads } from './gateway-goals.ts';
 
@@ -15,7 +21,15 @@ export interface GatewayBenchOptions {
   readonly onProgress: (text: string) => void;
 }
 
-const sides: readonly ProxySide[] = [directSide, nginxSide, haproxySide, millraceProxySide];
+const sides: readonly ProxySide[] = [
+  directSide,
+  nginxSide,
+  haproxySide,
+  millraceProxySide,
+  envoySide,
+  vllmRouterSide,
+  smgSide,
+];
 
 const loads: Readonly<Record<string, RigOptions>> = {
   [goalLoads.unary]: { 'expect-bytes': 1024 },
@@ -63,7 +77,7 @@ async function measureSide(
   const started = await side.start(upstream.port);
   if ('unavailable' in started) return [['', 0, `${side.name} left out: ${started.unavailable}`]];
   await using running = started;
-  const ids = running.processId > 0 ? [running.processId] : [];
+  const ids = running.processId > 0 ? processTree(running.processId) : [];
   const found: Measured[] = [];
   for (const [load, settings] of Object.entries(loads)) {
     const costs: ProcessCost[] = [];

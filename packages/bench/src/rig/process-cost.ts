@@ -37,3 +37,14 @@ function threadNs(path: string): number {
 export function microsecondsEach(before: ProcessCost, after: ProcessCost, count: number): number {
   return (after.processorNs - before.processorNs) / 1000 / count;
 }
+
+/** A process with all that it has started: some programs are a script that starts the real one. */
+export function processTree(id: number, proc = '/proc'): readonly number[] {
+  const folder = join(proc, String(id), 'task');
+  const started = readdirSync(folder).flatMap((thread) =>
+    readFileSync(join(folder, thread, 'children'), 'utf8')
+      .split(' ')
+      .filter(Boolean),
+  );
+  return [id, ...started.flatMap((child) => processTree(Number(child), proc))];
+}

@@ -4,9 +4,16 @@ import { compileRig } from '../rig/compile-rig.ts';
 import { microsecondsEach, readProcessCost } from '../rig/process-cost.ts';
 import { runClient, startUpstream } from '../rig/rig-process.ts';
 import { millraceConfig, millraceProxySide } from './millrace-proxy-side.ts';
+import { envoyConfig } from './wheel-sides.ts';
 import { directSide, haproxyConfig, haproxySide, nginxConfig, nginxSide } from './proxy-side.ts';
 
-const place = { port: 8001, upstreamPort: 9001, folder: '/somewhere', clients: 10 };
+const place = {
+  port: 8001,
+  upstreamPort: 9001,
+  folder: '/somewhere',
+  clients: 10,
+  otherPort: 8002,
+};
 
 test('every proxy listens, forwards, keeps connections and replaces the key', () => {
   for (const config of [nginxConfig(place), haproxyConfig(place)]) {
@@ -14,6 +21,12 @@ test('every proxy listens, forwards, keeps connections and replaces the key', ()
     assert.match(config, /127\.0\.0\.1:9001/u);
     assert.match(config, /Authorization "Bearer upstream-key"/u);
   }
+});
+
+test('Envoy is told the same', () => {
+  const config = envoyConfig(place);
+  for (const part of ['"port_value":8001', '"port_value":9001', 'Bearer upstream-key'])
+    assert.ok(config.includes(part), part);
 });
 
 test('nginx has connections for each client and its upstream, and few more', () => {

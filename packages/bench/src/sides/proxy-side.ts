@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BenchError } from '../errors.ts';
-import { startChild } from './child-server.ts';
+import { freePort, startChild } from './child-server.ts';
 import { pinned } from './pinned.ts';
 import type { RunningSide } from './side.ts';
 
@@ -23,6 +23,8 @@ export interface ProxyPlace {
   readonly upstreamPort: number;
   readonly folder: string;
   readonly clients: number;
+  /** A second free port, for those that must have one. */
+  readonly otherPort: number;
 }
 
 /** The key that every proxy puts in the place of the client's. */
@@ -79,12 +81,13 @@ async function startProxy(
   const unavailable = recipe.unavailable();
   if (unavailable !== undefined) return { unavailable };
   const folder = mkdtempSync(join(tmpdir(), `millrace-bench-${recipe.name}-`));
+  const otherPort = await freePort();
   const remove = (): void => rmSync(folder, { recursive: true });
   const file = join(folder, `${recipe.name}.conf`);
   try {
     const running = await startChild({
       command: (port) => {
-        const place = { port, upstreamPort, folder, clients };
+        const place = { port, upstreamPort, folder, clients, otherPort };
         writeFileSync(file, recipe.config(place));
         return pinned(0, recipe.command(file, folder, place));
       },
