@@ -16,7 +16,8 @@ export interface BenchTerminal {
   readonly err: (text: string) => void;
 }
 
-const usage = `Usage: millrace bench engine [--only static,llama-server,overhead] [--rounds 3] --model FILE
+const usage = `Usage: millrace bench engine [--only static,llama-server,overhead] [--rounds 3] [--traces FOLDER]
+                             [--quick] --model FILE
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
@@ -45,6 +46,8 @@ export async function runBench(args: readonly string[], terminal: BenchTerminal)
     model,
     threads: Number(values.threads),
     rounds: Number(values.rounds),
+    traces: values.traces,
+    isQuick: values.quick,
     onProgress: (text) => terminal.err(`${text}\n`),
   };
   const chosen = name === 'soak' ? [] : values.only.split(',');
@@ -106,6 +109,7 @@ interface BenchArgs {
     readonly threads: string;
     readonly model?: string | undefined;
     readonly traces?: string | undefined;
+    readonly quick: boolean;
   };
   readonly positionals: readonly string[];
 }
@@ -121,6 +125,7 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
       seconds: { type: 'string', default: '5' },
       model: { type: 'string' },
       traces: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       threads: { type: 'string', default: String(availableParallelism()) },
     },
   });

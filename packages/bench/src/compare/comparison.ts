@@ -13,5 +13,9 @@ export interface BenchContext {
   readonly model: string;
   readonly threads: number;
   readonly rounds: number;
+  /** A folder of recorded traffic. */
+  readonly traces?: string | undefined;
+  /** A few requests only: shows that everything runs, its figures mean nothing. */
+  readonly isQuick: boolean;
   readonly onProgress: (text: string) => void;
 }

@@ -1,113 +1,86 @@
-import { failureCount, quantile, runOpenLoop } from '../load/run-load.ts';
-import { runSteady } from '../load/run-steady.ts';
-import { type Figure, type Goal, median } from '../report/report.ts';
-import { millraceSide } from '../sides/millrace-side.ts';
+import { type Goal, median } from '../report/report.ts';
+import { azureLoads, azureScale, readAzureTrace, stretchTo } from '../workload/azure-trace.ts';
 import { chatMix, poissonArrivals } from '../workload/workloads.ts';
+import { type BatchingWorkload, measureModes, type ModesFound } from './batching-modes.ts';
 import type { BenchContext, Comparison } from './comparison.ts';
-import { inRounds } from './rounds.ts';
 
-/** Clients that never pause, the time until pools have grown and batches overlap, and the time that counts. */
-const saturation = { concurrency: 32, warmMs: 20_000, windowMs: 45_000 };
-/** Requests of the chat mix that are drawn before they repeat. */
+/** Requests of a mix that are drawn before they repeat. */
 const mixSize = 512;
-/** Requests at the sustained load. */
+/** Requests at the sustained load, and in a run that only shows that everything works. */
 const requestCount = 160;
-const modes = ['adaptive', 'static-ragged', 'static'] as const;
+const quickRequestCount = 6;
 
-/** Adaptive batching against the two static ones, on the chat mix, prefixes reused by none. */
+/** Adaptive batching against the two static ones, on the chat mix and, where it is at hand, on recorded traffic. */
 export async function compareStatic(context: BenchContext): Promise<Comparison> {
-  const sides = modes.map((mode) =>
-    millraceSide(mode, context.model, [
-      `--mode=${mode}`,
-      '--no-prefix-reuse',
-      `--threads=${context.threads}`,
-    ]),
-  );
-  const speed = new Map<string, number[]>();
-  const latency = new Map<string, number[]>();
-  const typical = new Map<string, number[]>();
-  const notes: string[] = [];
-  const addTo = (map: Map<string, number[]>, name: string, value: number): void =>
-    void map.set(name, [...(map.get(name) ?? []), value]);
-  await inRounds(sides, {
-    ...context,
-    run: async (side, running, round) => {
-      const mix = chatMix(round, mixSize);
-      let next = 0;
-      const result = await runSteady(
-        running,
-        () => mix[next++ % mixSize] as (typeof mix)[number],
-        saturation,
-      );
-      if (result.failureCount > 0)
-        notes.push(`${side.name}: ${result.failureCount} requests failed`);
-      addTo(speed, side.name, result.tokensPerSecond);
-    },
-    onMissing: (side, reason) => notes.push(`${side.name}: ${reason}`),
-  });
-  const requestTokens =
-    chatMix(0, mixSize).reduce((sum, load) => sum + load.outputTokens, 0) / mixSize;
-  const perSecond = median(speed.get('static') ?? []) / requestTokens;
-  await inRounds(
-    sides.filter((side) => side.name !== 'static-ragged'),
-    {
-      ...context,
-      rounds: 1,
-      run: async (side, running) => {
-        const result = await runOpenLoop(
-          running,
-          poissonArrivals(5, chatMix(77, requestCount), perSecond),
-        );
-        if (failureCount(result) > 0)
-          notes.push(`${side.name}: ${failureCount(result)} requests failed`);
-        const totals = result.requests.map((request) => request.totalMs);
-        addTo(latency, side.name, quantile(totals, 0.99));
-        addTo(typical, side.name, quantile(totals, 0.5));
-      },
-      onMissing: () => undefined,
-    },
-  );
-  return summarise({ speed, latency, typical, perSecond, notes });
+  const count = context.isQuick ? quickRequestCount : requestCount;
+  const chat = await measureModes(context, chatWorkload(count));
+  const recorded = azureWorkload(context, count);
+  if ('unavailable' in recorded) {
+    const skipped = `Azure conversation: skipped, ${recorded.unavailable}`;
+    return { figures: chat.figures, goals: goalsOf(chat), notes: [...chat.notes, skipped] };
+  }
+  const azure = await measureModes(context, recorded);
+  return {
+    figures: [...chat.figures, ...azure.figures],
+    goals: goalsOf(chat),
+    notes: [...chat.notes, ...azure.notes, scaleNote, ratiosNote(azure)],
+  };
 }
 
-function summarise(step: {
-  readonly speed: ReadonlyMap<string, readonly number[]>;
-  readonly latency: ReadonlyMap<string, readonly number[]>;
-  readonly typical: ReadonlyMap<string, readonly number[]>;
-  readonly perSecond: number;
-  readonly notes: readonly string[];
-}): Comparison {
-  const rows = (map: ReadonlyMap<string, readonly number[]>, name: string): readonly Figure[] =>
-    [...map].map(([side, values]) => ({ comparison: 'chat mix', side, name, values }));
-  const ratio = (map: ReadonlyMap<string, readonly number[]>, other: string): number =>
-    median(map.get('adaptive') ?? []) / median(map.get(other) ?? []);
-  const goals: readonly Goal[] = [
-    goalAtLeast(
-      'tokens/s at saturation, adaptive / static ≥ 2.2',
-      ratio(step.speed, 'static'),
-      2.2,
-    ),
+function chatWorkload(count: number): BatchingWorkload {
+  return {
+    name: 'chat mix',
+    mix: (round) => chatMix(round, mixSize),
+    arrivals: (perSecond) => poissonArrivals(5, chatMix(77, count), perSecond),
+  };
+}
+
+function azureWorkload(
+  context: BenchContext,
+  count: number,
+): BatchingWorkload | { readonly unavailable: string } {
+  const trace = readAzureTrace(context.traces);
+  if ('unavailable' in trace) return trace;
+  return {
+    name: 'Azure conversation',
+    mix: (round) => azureLoads(trace, { seed: round, count: mixSize }).map(({ load }) => load),
+    arrivals: (perSecond) => stretchTo(perSecond, azureLoads(trace, { seed: 77, count })),
+  };
+}
+
+const scaleNote =
+  `Azure conversation: prompts are ÷ ${azureScale.promptDivisor}, within ${azureScale.promptTokensMin} to ${azureScale.promptTokensMax} tokens, ` +
+  `answers ÷ ${azureScale.outputDivisor}, within ${azureScale.outputTokensMin} to ${azureScale.outputTokensMax}; ` +
+  'times are stretched evenly to the sustained load, so that bursts stay. Only lengths and times are recorded: the words are ours.';
+
+/** This workload has no goals: it is told as it comes. */
+function ratiosNote(found: ModesFound): string {
+  const shown = (map: ModesFound['speed'], other: string): string => ratio(map, other).toFixed(2);
+  return (
+    `Azure conversation: tokens/s at saturation, adaptive / static ${shown(found.speed, 'static')}, ` +
+    `adaptive / static-ragged ${shown(found.speed, 'static-ragged')}; ` +
+    `p99 end to end, adaptive / static ${shown(found.latency, 'static')}.`
+  );
+}
+
+function ratio(map: ModesFound['speed'], other: string): number {
+  return median(map.get('adaptive') ?? []) / median(map.get(other) ?? []);
+}
+
+function goalsOf({ speed, latency }: ModesFound): readonly Goal[] {
+  return [
+    goalAtLeast('tokens/s at saturation, adaptive / static ≥ 2.2', ratio(speed, 'static'), 2.2),
     goalAtLeast(
       'tokens/s at saturation, adaptive / static-ragged ≥ 1.5',
-      ratio(step.speed, 'static-ragged'),
+      ratio(speed, 'static-ragged'),
       1.5,
     ),
     goalAtMost(
       'p99 end to end at the load that static sustains, adaptive / static ≤ 0.55',
-      ratio(step.latency, 'static'),
+      ratio(latency, 'static'),
       0.55,
     ),
   ];
-  const load = `The sustained load was ${step.perSecond.toFixed(2)} requests/s, what static manages at saturation, ${requestCount} requests.`;
-  return {
-    figures: [
-      ...rows(step.speed, `tokens/s, ${saturation.concurrency} clients`),
-      ...rows(step.latency, 'p99 end to end, ms'),
-      ...rows(step.typical, 'p50 end to end, ms'),
-    ],
-    goals,
-    notes: [...step.notes, load],
-  };
 }
 
 export function goalAtLeast(text: string, reached: number, least: number): Goal {
