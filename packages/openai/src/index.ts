@@ -20,7 +20,7 @@ export {
   unsupportedMediaType,
 } from './error-response.ts';
 export { type OpenAiErrorCode, RefusedError } from './errors.ts';
-export { type RequestBound, requestBounds } from './options.ts';
+export { type RequestBound, requestBounds, scanBounds } from './options.ts';
 export type { ParameterDescription, ParameterEffect } from './parameters/parameter-table.ts';
 export type { Sampling } from './parameters/sampling-parameters.ts';
 export type { ChatMessage, ToolCall } from './requests/chat-message.ts';
@@ -69,3 +69,10 @@ export type { TokenChoice, TokenLogprob } from './responses/logprobs.ts';
 export type { FinishReason, ResponseHead } from './responses/response-head.ts';
 export { doneEvent, errorEvent, eventStreamType, sseEvent } from './responses/sse.ts';
 export { sumUsage, type TokenUsage } from './responses/usage.ts';
+export { copyPrompt, promptRanges } from './scan/prompt-ranges.ts';
+export { type FieldReplacements, replaceFields } from './scan/replace-fields.ts';
+export { type RoutingFields, routingFields } from './scan/routing-fields.ts';
+export { type BodyScan, scanBody } from './scan/scan-body.ts';
+export type { ScannedField } from './scan/scanned-field.ts';
+export type { ByteRange, JsonKind, ScannedBody } from './scan/scanned-body.ts';
+export type { ScanProblem, ScanProblemCode } from './scan/scan-problem.ts';

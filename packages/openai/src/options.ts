@@ -38,3 +38,9 @@ export const requestBounds: Readonly<Record<RequestBound, number>> = {
   deadlineMsMax: 86_400_000,
   grammarCharactersMax: 262_144,
 };
+
+/** Bounds of a scan. */
+export const scanBounds: Readonly<Record<'depthMax', number>> = {
+  /** Objects and arrays inside one another, the outermost included. Schemas of tools are the deepest that is known. */
+  depthMax: 256,
+};

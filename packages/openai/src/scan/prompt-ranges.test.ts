@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { copyPrompt, promptRanges } from './prompt-ranges.ts';
+import { scanBody } from './scan-body.ts';
+import type { ScannedBody } from './scanned-body.ts';
+
+function scanned(body: string | object): ScannedBody {
+  const scan = scanBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
+  assert.equal(scan.kind, 'scanned');
+  return scan.body;
+}
+
+function promptOf(body: string | object): string {
+  const found = scanned(body);
+  return promptRanges(found)
+    .map(({ start, end }) => found.bytes.toString('utf8', start, end))
+    .join('');
+}
+
+const message = fc.record({
+  role: fc.constantFrom('system', 'user', 'assistant'),
+  content: fc.oneof(
+    fc.string(),
+    fc.array(fc.record({ type: fc.constant('text'), text: fc.string() })),
+  ),
+});
+
+test('puts tools, system and messages in the order in which a model reads them', () => {
+  const body = {
+    messages: [{ content: 'Hi', name: 'ann', role: 'user' }],
+    temperature: 0,
+    system: 'Be kind.',
+    tools: [1],
+  };
+  assert.equal(promptOf(body), '[1]"Be kind.""user""Hi""name":"ann"');
+});
+
+test('gives prompts and inputs of each form', () => {
+  assert.equal(promptOf({ prompt: 'Once' }), '"Once"');
+  assert.equal(promptOf({ prompt: [1, 2] }), '[1,2]');
+  assert.equal(promptOf({ input: ['a', 'b'], model: 'm' }), '"a""b"');
+  assert.equal(
+    promptOf({ input: [{ role: 'user', content: 'x' }], instructions: 'I' }),
+    '"I""user""x"',
+  );
+  assert.equal(promptOf({ messages: 'no list' }), '"no list"');
+  assert.equal(promptOf({ model: 'm' }), '');
+});
+
+test('takes a message that lacks a role or a content, or has one twice', () => {
+  assert.equal(
+    promptOf({ messages: [{ tool_calls: [] }, 7, { role: 'user' }] }),
+    '"tool_calls":[]7"user"',
+  );
+  assert.equal(promptOf('{"messages":[{"role":"a","role":"b","content":1}]}'), '"b"1');
+});
+
+test('prompts that begin with the same messages begin with the same bytes', () => {
+  const property = fc.property(
+    fc.array(message, { minLength: 1, maxLength: 4 }),
+    fc.array(message, { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom('a', 'temperature', 'stop'), fc.jsonValue()),
+    (messages, more, other) => {
+      const swapped = messages.map(({ role, content }) => ({ content, role }));
+      const shorter = promptOf({ ...other, messages });
+      const longer = promptOf(
+        JSON.stringify({ model: 'm', messages: [...swapped, ...more], ...other }, undefined, 0),
+      );
+      assert.ok(longer.startsWith(shorter), `${longer} does not begin with ${shorter}`);
+      assert.equal(longer === shorter, more.length === 0);
+    },
+  );
+  fc.assert(property, { numRuns: 500 });
+});
+
+test('copies a prompt as far as there is room', () => {
+  const property = fc.property(
+    fc.array(message, { maxLength: 4 }),
+    fc.nat({ max: 100 }),
+    (messages, room) => {
+      const body = { messages, tools: ['t'] };
+      const target = Buffer.alloc(room);
+      const written = copyPrompt(scanned(body), target);
+      const whole = Buffer.from(promptOf(body));
+      assert.deepEqual(target.subarray(0, written), whole.subarray(0, room));
+    },
+  );
+  fc.assert(property, { numRuns: 500 });
+});

@@ -1,0 +1,89 @@
+import { isUtf8 } from 'node:buffer';
+import { assertDefined } from '@millrace/stdx';
+import { scanBounds } from '../options.ts';
+import { FieldNames } from './field-names.ts';
+import { firstInvalidUtf8 } from './invalid-utf8.ts';
+import { JsonCursor } from './json-cursor.ts';
+import { grammarProblem, type ScanProblem } from './scan-problem.ts';
+import { ScannedBody } from './scanned-body.ts';
+import { scannedFields } from './scanned-field.ts';
+
+/** A body, scanned, or what is wrong with it. */
+export type BodyScan =
+  | { readonly kind: 'scanned'; readonly body: ScannedBody }
+  | { readonly kind: 'malformed'; readonly problem: ScanProblem };
+
+const names = new FieldNames(scannedFields);
+const openBrace = 0x7b;
+/** Start and end of each field's value: none is found yet. */
+const noRanges: readonly number[] = scannedFields.flatMap(() => [-1, -1]);
+
+/**
+ * Checks a whole request body and finds its routing fields, without parsing it. It takes exactly the objects that
+ * `JSON.parse` takes, unless they are not UTF-8, begin with a byte order mark, or nest deeper than the bound.
+ */
+export function scanBody(bytes: Buffer): BodyScan {
+  const encoding = encodingProblem(bytes);
+  if (encoding !== undefined) return malformed(encoding);
+  const cursor = new JsonCursor(scanBounds.depthMax);
+  cursor.reset(bytes, 0, bytes.length);
+  if (cursor.peek() !== openBrace) return malformed(notAnObject(bytes, cursor));
+  const start = cursor.position;
+  const ranges = noRanges.slice();
+  const repeated: number[] = [];
+  let memberCount = 0;
+  cursor.enter();
+  while (cursor.nextMember()) {
+    const index = names.indexAt(cursor);
+    const valueStart = cursor.position;
+    const { nameStart, nameEnd } = cursor;
+    if (!cursor.skipValue()) return malformed(problemIn(bytes, cursor, [nameStart, nameEnd]));
+    memberCount++;
+    if (index === -1) continue;
+    if (ranges[2 * index] !== -1) repeated.push(index);
+    ranges[2 * index] = valueStart;
+    ranges[2 * index + 1] = cursor.position;
+  }
+  if (cursor.problem !== undefined) return malformed(grammarProblem(bytes, cursor.problem));
+  if (cursor.peek() !== -1) return malformed(trailingBytes(cursor.position));
+  const body = new ScannedBody(bytes, { start, memberCount, ranges, repeated });
+  return { kind: 'scanned', body };
+}
+
+function malformed(problem: ScanProblem): BodyScan {
+  return { kind: 'malformed', problem };
+}
+
+function encodingProblem(bytes: Buffer): ScanProblem | undefined {
+  if (!isUtf8(bytes)) {
+    const byteOffset = firstInvalidUtf8(bytes);
+    const message = `at byte ${byteOffset} it is not UTF-8`;
+    return { code: 'not_utf8', byteOffset, message };
+  }
+  if (bytes[0] !== 0xef || bytes[1] !== 0xbb || bytes[2] !== 0xbf) return undefined;
+  const message = 'at byte 0 there is a byte order mark, which JSON does not have';
+  return { code: 'byte_order_mark', byteOffset: 0, message };
+}
+
+/** The problem of a body that does not begin with a brace: no JSON, or JSON of another kind. */
+function notAnObject(bytes: Buffer, cursor: JsonCursor): ScanProblem {
+  const byteOffset = cursor.position;
+  if (!cursor.skipValue() && cursor.problem !== undefined)
+    return grammarProblem(bytes, cursor.problem);
+  const message = `at byte ${byteOffset} there is a value of another kind where an object must stand`;
+  return { code: 'not_an_object', byteOffset, message };
+}
+
+function problemIn(
+  bytes: Buffer,
+  cursor: JsonCursor,
+  [nameStart, nameEnd]: readonly [number, number],
+): ScanProblem {
+  const name = JSON.parse(bytes.toString('utf8', nameStart, nameEnd)) as string;
+  return grammarProblem(bytes, assertDefined(cursor.problem, 'a step that failed says why'), name);
+}
+
+function trailingBytes(byteOffset: number): ScanProblem {
+  const message = `at byte ${byteOffset} something follows the end of the object`;
+  return { code: 'trailing_bytes', byteOffset, message };
+}
