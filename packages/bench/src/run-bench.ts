@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { BenchContext, Comparison } from './compare/comparison.ts';
-import { measureGateways } from './compare/gateway.ts';
+import { gatewayChoices, measureGateways } from './compare/gateway.ts';
+import { compareLiveFleet } from './compare/live-fleet.ts';
 import { compareLlamaServer } from './compare/llama-server.ts';
 import { measureOverhead } from './compare/overhead.ts';
 import { compareRouting } from './compare/routing.ts';
@@ -16,10 +17,10 @@ export interface BenchTerminal {
   readonly err: (text: string) => void;
 }
 
-const usage = `Usage: millrace bench engine [--only static,llama-server,overhead] [--rounds 3] [--traces FOLDER]
+const usage = `Usage: millrace bench engine [--only static,llama-server,overhead,fleet] [--rounds 3] [--traces FOLDER]
                              [--quick] --model FILE
        millrace bench soak [--requests 10000] --model FILE
-       millrace bench gateway [--rounds 3] [--seconds 5]
+       millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
 
 Measures side by side in one run, prints a table and writes it to results/.
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, (context: BenchContext) => Promise<Comparis
   overhead: measureOverhead,
   static: compareStatic,
   'llama-server': compareLlamaServer,
+  fleet: compareLiveFleet,
 };
 
 /** Runs a measurement; resolves to the exit status. Missing a goal is no failure: it is told. */
@@ -50,7 +52,7 @@ export async function runBench(args: readonly string[], terminal: BenchTerminal)
     isQuick: values.quick,
     onProgress: (text) => terminal.err(`${text}\n`),
   };
-  const chosen = name === 'soak' ? [] : values.only.split(',');
+  const chosen = chosenParts(name, values.only);
   const unknown = chosen.find((part) => parts[part] === undefined);
   if (unknown !== undefined) {
     terminal.err(
@@ -71,12 +73,28 @@ export async function runBench(args: readonly string[], terminal: BenchTerminal)
   return 0;
 }
 
+function chosenParts(
+  name: 'engine' | 'soak',
+  only = 'overhead,static,llama-server',
+): readonly string[] {
+  return name === 'soak' ? [] : only.split(',');
+}
+
 async function benchGateways(
   args: readonly string[],
   terminal: BenchTerminal,
-  values: { readonly rounds: string; readonly seconds: string },
+  values: { readonly only?: string | undefined; readonly rounds: string; readonly seconds: string },
 ): Promise<number> {
+  const only = values.only?.split(',') ?? [];
+  const unknown = only.find((word) => !gatewayChoices.includes(word));
+  if (unknown !== undefined) {
+    terminal.err(
+      `There is no side or load "${unknown}"; there are: ${gatewayChoices.join(', ')}.\n`,
+    );
+    return 2;
+  }
   const found = await measureGateways({
+    only,
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     onProgress: (text) => terminal.err(`${text}\n`),
@@ -102,7 +120,7 @@ function benchRouting(
 
 interface BenchArgs {
   readonly values: {
-    readonly only: string;
+    readonly only?: string | undefined;
     readonly rounds: string;
     readonly requests: string;
     readonly seconds: string;
@@ -119,7 +137,7 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
     args: [...args],
     allowPositionals: true,
     options: {
-      only: { type: 'string', default: 'overhead,static,llama-server' },
+      only: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       requests: { type: 'string', default: '10000' },
       seconds: { type: 'string', default: '5' },

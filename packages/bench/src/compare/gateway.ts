@@ -18,6 +18,8 @@ import { addedLatency, gatewayGoals, goalFigures, goalLoads } from './gateway-go
 export interface GatewayBenchOptions {
   readonly rounds: number;
   readonly seconds: number;
+  /** Sides and loads by name; none of a kind means all of it. */
+  readonly only: readonly string[];
   readonly onProgress: (text: string) => void;
 }
 
@@ -31,13 +33,52 @@ const sides: readonly ProxySide[] = [
   smgSide,
 ];
 
-const loads: Readonly<Record<string, RigOptions>> = {
-  [goalLoads.unary]: { 'expect-bytes': 1024 },
-  'unary 4 KB, saturated': { 'expect-bytes': 1024, 'body-bytes': 4096 },
-  [goalLoads.large]: { 'expect-bytes': 1024, 'body-bytes': 400_000 },
-  [goalLoads.steady]: { 'expect-bytes': 1024, rate: 1000 },
-  [goalLoads.streams]: { 'expect-events': 128, stream: 1, connections: 50 },
-};
+interface Load {
+  /** What `--only` calls it. */
+  readonly word: string;
+  readonly name: string;
+  readonly settings: RigOptions;
+}
+
+const loads: readonly Load[] = [
+  { word: 'unary', name: goalLoads.unary, settings: { 'expect-bytes': 1024 } },
+  {
+    word: 'unary-4k',
+    name: 'unary 4 KB, saturated',
+    settings: { 'expect-bytes': 1024, 'body-bytes': 4096 },
+  },
+  {
+    word: 'unary-400k',
+    name: goalLoads.large,
+    settings: { 'expect-bytes': 1024, 'body-bytes': 400_000 },
+  },
+  { word: 'rate', name: goalLoads.steady, settings: { 'expect-bytes': 1024, rate: 1000 } },
+  {
+    word: 'streams',
+    name: goalLoads.streams,
+    settings: { 'expect-events': 128, stream: 1, connections: 50 },
+  },
+];
+
+/** The sides and loads that can be named to measure only those. */
+export const gatewayChoices: readonly string[] = [
+  ...sides.map(({ name }) => name),
+  ...loads.map(({ word }) => word),
+];
+
+/** Those named; where none of a kind is, all of it. The rig itself is always among the sides: latency is set against it. */
+export function chooseGatewayParts(only: readonly string[]): {
+  readonly sides: readonly ProxySide[];
+  readonly loads: readonly Load[];
+} {
+  const someSides = sides.filter(({ name }) => only.includes(name));
+  const someLoads = loads.filter(({ word }) => only.includes(word));
+  return {
+    sides:
+      someSides.length === 0 ? sides : [directSide, ...someSides.filter((it) => it !== directSide)],
+    loads: someLoads.length === 0 ? loads : someLoads,
+  };
+}
 
 /** What proxies cost and add, one at a time in turn, each round in every load. */
 export async function measureGateways(options: GatewayBenchOptions): Promise<Comparison> {
@@ -47,8 +88,9 @@ export async function measureGateways(options: GatewayBenchOptions): Promise<Com
   const notes = new Set<string>();
   const shared = whyNotPinned();
   if (shared !== undefined) notes.add(shared);
+  const chosen = chooseGatewayParts(options.only);
   for (let round = 0; round < options.rounds; round++)
-    for (const side of sides) {
+    for (const side of chosen.sides) {
       options.onProgress(`round ${round + 1} of ${options.rounds}: ${side.name}`);
       for (const [key, value, problem] of await measureSide(side, rig, options)) {
         if (problem !== undefined) notes.add(problem);
@@ -79,7 +121,7 @@ async function measureSide(
   await using running = started;
   const ids = running.processId > 0 ? processTree(running.processId) : [];
   const found: Measured[] = [];
-  for (const [load, settings] of Object.entries(loads)) {
+  for (const { name: load, settings } of chooseGatewayParts(options.only).loads) {
     const costs: ProcessCost[] = [];
     const result = await runClient(
       rig.client,
