@@ -1,0 +1,66 @@
+import { BpfError } from '../errors.ts';
+import type { BtfAliasKind, BtfType, BtfTypeOf } from './btf-types.ts';
+
+/** Types that stand for each other are followed this far; the kernel allows 32. */
+const depthMax = 32;
+const pointerBytes = 8;
+
+/** The types of an object or of the kernel, by id. */
+export class Btf {
+  readonly types: readonly BtfType[];
+
+  constructor(types: readonly BtfType[]) {
+    this.types = types;
+  }
+
+  /** The type of an id. Throws `BPF_BTF_INVALID` where there is none. */
+  type(id: number): BtfType {
+    const type = this.types[id];
+    if (type === undefined) {
+      throw invalid(`look up type ${id}: there are ${this.types.length}`);
+    }
+    return type;
+  }
+
+  /** The type that an id stands for, past type definitions and qualifiers. */
+  resolve(id: number): BtfType {
+    let type = this.type(id);
+    for (let depth = 0; depth < depthMax; depth += 1) {
+      if (!isAlias(type)) return type;
+      type = this.type(type.typeId);
+    }
+    throw invalid(`resolve type ${id}: more than ${depthMax} types stand for each other`);
+  }
+
+  /** The first type of a name and kind. */
+  find<Kind extends BtfType['kind']>(kind: Kind, name: string): BtfTypeOf<Kind> | undefined {
+    const isWanted = (type: BtfType): type is BtfType & BtfTypeOf<Kind> =>
+      type.kind === kind && type.name === name;
+    return this.types.find(isWanted);
+  }
+
+  /** How many bytes a value of a type takes. Throws `BPF_BTF_INVALID` for a type without values. */
+  byteLength(id: number): number {
+    return this.#byteLength(id, 0);
+  }
+
+  #byteLength(id: number, depth: number): number {
+    if (depth > depthMax) throw invalid(`measure type ${id}: it nests past ${depthMax}`);
+    const type = this.resolve(id);
+    if (type.kind === 'pointer') return pointerBytes;
+    if (type.kind === 'variable') return this.#byteLength(type.typeId, depth + 1);
+    if (type.kind === 'array') return type.length * this.#byteLength(type.typeId, depth + 1);
+    if ('byteLength' in type) return type.byteLength;
+    throw invalid(`measure type ${id}: a ${type.kind} has no values`);
+  }
+}
+
+type Alias = BtfTypeOf<BtfAliasKind>;
+
+function isAlias(type: BtfType): type is Alias {
+  return ['typedef', 'volatile', 'const', 'restrict', 'type-tag'].includes(type.kind);
+}
+
+function invalid(message: string): BpfError {
+  return new BpfError(message, { code: 'BPF_BTF_INVALID' });
+}

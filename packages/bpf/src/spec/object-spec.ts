@@ -1,0 +1,87 @@
+import type { Btf } from '../btf/btf.ts';
+import { readBtf } from '../btf/read-btf.ts';
+import { type ElfFile, type ElfSection, readElf } from '../elf/elf-file.ts';
+import { BpfError } from '../errors.ts';
+import { type ConstantSpec, readConstants } from './constants.ts';
+import { type MapSpec, readMaps } from './maps.ts';
+import { type ProgramKind, programKindOf } from './program-kind.ts';
+
+/** A program of an object, as its section describes it. */
+export interface ProgramSpec {
+  readonly name: string;
+  /** The section it stands in, which says what it attaches to: `raw_tp/sys_enter`. */
+  readonly section: string;
+  readonly kind: ProgramKind;
+  /** What follows the kind in the section's name; empty where nothing does. */
+  readonly target: string;
+  readonly byteLength: number;
+}
+
+/** An object file as plain data: read without privileges, before the kernel is asked for anything. */
+export interface ObjectSpec {
+  /** The very bytes that were read, so that the bytes that were checked are the ones that are loaded. */
+  readonly bytes: Uint8Array;
+  readonly license: string;
+  readonly programs: readonly ProgramSpec[];
+  readonly maps: readonly MapSpec[];
+  /** Global constants, which can be given values before the object is loaded. */
+  readonly constants: readonly ConstantSpec[];
+  readonly btf: Btf;
+}
+
+/** ELF's number for eBPF (elf.h, EM_BPF). */
+const bpfMachine = 247;
+
+/**
+ * Reads an object that clang made for eBPF. Throws `BPF_ELF_INVALID`, `BPF_BTF_INVALID` or `BPF_OBJECT_INVALID`,
+ * each with what is wrong and where.
+ */
+export function readObjectSpec(bytes: Uint8Array): ObjectSpec {
+  const elf = readElf(bytes);
+  if (elf.machine !== bpfMachine) {
+    throw invalid(`it is for machine ${elf.machine}, not ${bpfMachine} (eBPF)`);
+  }
+  const btfSection = sectionOf(elf, '.BTF');
+  if (btfSection === undefined) throw invalid('it has no section ".BTF"; compile it with -g');
+  const btf = readBtf(btfSection.bytes);
+  return {
+    bytes,
+    license: readLicense(sectionOf(elf, 'license')),
+    programs: readPrograms(elf),
+    maps: readMaps(btf),
+    constants: readConstants(elf, btf),
+    btf,
+  };
+}
+
+function sectionOf(elf: ElfFile, name: string): ElfSection | undefined {
+  return elf.sections.find((section) => section.name === name);
+}
+
+function readLicense(section: ElfSection | undefined): string {
+  if (section === undefined) return '';
+  const text = Buffer.from(section.bytes).toString('utf8');
+  const end = text.indexOf('\0');
+  return end === -1 ? text : text.slice(0, end);
+}
+
+function readPrograms(elf: ElfFile): readonly ProgramSpec[] {
+  return elf.symbols.flatMap((symbol) => {
+    const section = elf.sections[symbol.sectionIndex];
+    // Functions in .text are called by programs; they are none themselves.
+    if (symbol.kind !== 'function' || section?.isExecutable !== true) return [];
+    if (section.name === '.text') return [];
+    return [
+      {
+        name: symbol.name,
+        section: section.name,
+        ...programKindOf(section.name),
+        byteLength: symbol.byteLength,
+      },
+    ];
+  });
+}
+
+function invalid(what: string): BpfError {
+  return new BpfError(`read eBPF object: ${what}`, { code: 'BPF_OBJECT_INVALID' });
+}
