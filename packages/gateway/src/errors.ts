@@ -1,7 +1,10 @@
 import { FaultError, type FaultOptions } from '@millrace/stdx';
 
 /** Codes of the faults that this package raises. A code is never used again for something else. */
-export type GatewayErrorCode = 'GATEWAY_ADDRESS_IN_USE' | 'GATEWAY_LISTEN_FAILED';
+export type GatewayErrorCode =
+  | 'GATEWAY_ADDRESS_IN_USE'
+  | 'GATEWAY_LISTEN_FAILED'
+  | 'GATEWAY_MEMORY_INVALID';
 
 /** A gateway that cannot serve. */
 export class GatewayError extends FaultError {
