@@ -7,6 +7,7 @@ export const floors: Readonly<Record<string, number>> = {
   openai: 2,
   bpf: 2,
   routing: 2,
+  attribution: 2,
   anthropic: 3,
   telemetry: 2,
   llama: 2,

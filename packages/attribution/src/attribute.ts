@@ -1,0 +1,144 @@
+import { assert } from '@millrace/stdx';
+import { abandonedWork, type AbandonedWork } from './abandoned-work.ts';
+import type { Cause, Claim } from './causes/cause.ts';
+import { precedence } from './causes/precedence.ts';
+import { sceneOf } from './causes/scene.ts';
+import { checkEvidence, type Evidence, type EvidenceItem } from './evidence/evidence.ts';
+import { type AttributionOptions, resolveAttributionOptions } from './options.ts';
+import type { GapSpan } from './timeline/gaps.ts';
+import { type Award, clip, divide } from './division.ts';
+import { checkTimeline, type Timeline } from './timeline/timeline.ts';
+
+/** Nanoseconds by cause; a cause that has none is left out. */
+export type CauseTimes = Readonly<Partial<Record<Cause, number>>>;
+
+/** A cause's part of a gap, with what speaks for it. */
+export interface RankedCause {
+  readonly cause: Cause;
+  readonly ns: number;
+  /** The items that explain most of it, at most `listedMax`. */
+  readonly evidence: readonly EvidenceItem[];
+}
+
+/** The time between two deliveries, divided among its causes: their times add up to it exactly. */
+export interface Gap extends GapSpan {
+  readonly causes: CauseTimes;
+  /** The same, the longest first. */
+  readonly ranked: readonly RankedCause[];
+}
+
+/** What one request's time went into. */
+export interface Attribution {
+  /** In order, without holes: from the request's arrival to the end of its answer, or to its delivery if that is later. */
+  readonly gaps: readonly Gap[];
+  /** All gaps together. */
+  readonly causes: CauseTimes;
+  /** No loss of events overlaps the request. */
+  readonly isComplete: boolean;
+  /** What the server did for this request after its client had gone. */
+  readonly abandoned: AbandonedWork | undefined;
+}
+
+/**
+ * Divides a request's time among exclusive causes.
+ * Throws an `AttributionError` for a timeline or evidence that cannot be.
+ */
+export function attribute(
+  timeline: Timeline,
+  evidence: Evidence,
+  options?: AttributionOptions,
+): Attribution {
+  const resolved = resolveAttributionOptions(options);
+  checkTimeline(timeline, resolved);
+  checkEvidence(evidence, resolved);
+  const scene = sceneOf(timeline, evidence, resolved);
+  const shares = scene.gaps.map(() => new Map<Cause, Share>());
+  for (const award of divide(scene, precedence)) addAward(award, scene.gaps, shares);
+  const gaps = scene.gaps.map((span, index) =>
+    gapOf(span, shares[index] ?? new Map<Cause, Share>(), resolved.listedMax),
+  );
+  const causes = totals(gaps);
+  return {
+    gaps,
+    causes,
+    isComplete: (causes.incomplete ?? 0) === 0,
+    abandoned: abandonedWork(timeline, scene.departure),
+  };
+}
+
+/** A cause's time in one gap, while it is summed. */
+interface Share {
+  ns: number;
+  readonly byItem: Map<EvidenceItem, number>;
+}
+
+function addAward(
+  award: Award,
+  gaps: readonly GapSpan[],
+  shares: readonly Map<Cause, Share>[],
+): void {
+  const { cause } = award.rule;
+  for (const [index, gap] of gaps.entries()) {
+    const ns = clip(award.cover, gap);
+    if (ns === 0) continue;
+    const share: Share = { ns, byItem: new Map() };
+    shares[index]?.set(cause, share);
+  }
+  for (const claim of award.claims) {
+    for (let index = firstGapEndingAfter(gaps, claim.startNs); index < gaps.length; index++) {
+      const gap = gaps[index];
+      if (gap === undefined || gap.startNs >= claim.endNs) break;
+      listItem(shares[index]?.get(cause), claim, overlapNs(award, claim, gap));
+    }
+  }
+}
+
+function listItem(share: Share | undefined, { item }: Claim, ns: number): void {
+  if (share === undefined || item === undefined || ns === 0) return;
+  share.byItem.set(item, (share.byItem.get(item) ?? 0) + ns);
+}
+
+function overlapNs({ cover }: Award, claim: Claim, gap: GapSpan): number {
+  return clip(cover, {
+    startNs: Math.max(gap.startNs, claim.startNs),
+    endNs: Math.min(gap.endNs, claim.endNs),
+  });
+}
+
+function firstGapEndingAfter(gaps: readonly GapSpan[], atNs: number): number {
+  let [low, high] = [0, gaps.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((gaps[middle]?.endNs ?? Infinity) > atNs) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function gapOf(span: GapSpan, shares: ReadonlyMap<Cause, Share>, listedMax: number): Gap {
+  const ranked = [...shares]
+    .map(([cause, { ns, byItem }]) => ({ cause, ns, evidence: weightiest(byItem, listedMax) }))
+    .sort((a, b) => b.ns - a.ns);
+  const sumNs = ranked.reduce((sum, { ns }) => sum + ns, 0);
+  assert(sumNs === span.endNs - span.startNs, 'the causes of a gap add up to it');
+  const causes = Object.fromEntries(ranked.map(({ cause, ns }) => [cause, ns]));
+  return { ...span, causes, ranked };
+}
+
+function weightiest(
+  byItem: ReadonlyMap<EvidenceItem, number>,
+  listedMax: number,
+): readonly EvidenceItem[] {
+  return [...byItem]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, listedMax)
+    .map(([item]) => item);
+}
+
+function totals(gaps: readonly Gap[]): CauseTimes {
+  const sums: Partial<Record<Cause, number>> = {};
+  for (const { ranked } of gaps) {
+    for (const { cause, ns } of ranked) sums[cause] = (sums[cause] ?? 0) + ns;
+  }
+  return sums;
+}

@@ -1,0 +1,40 @@
+import type { CauseRule, Claim } from './causes/cause.ts';
+import type { Scene } from './causes/scene.ts';
+import { type Cover, coverOf, type Interval, intersect, subtract } from './timeline/interval.ts';
+
+/** The time that a cause was given, and the claims that it had. */
+export interface Award {
+  readonly rule: CauseRule;
+  readonly cover: Cover;
+  readonly claims: readonly Claim[];
+}
+
+/** Gives each moment to the first rule that claims it and has room there. The last rule takes all that remains. */
+export function divide(scene: Scene, rules: readonly CauseRule[]): readonly Award[] {
+  let rest = scene.whole;
+  const awards: Award[] = [];
+  for (const rule of rules) {
+    const claims = rule.claims(scene);
+    const cover = intersect(rest, intersect(coverOf(claims), rule.room(scene)));
+    if (cover.length === 0) continue;
+    awards.push({ rule, cover, claims });
+    rest = subtract(rest, cover);
+  }
+  return awards;
+}
+
+/** How much of an interval a cover has, in nanoseconds. */
+export function clip(cover: Cover, { startNs, endNs }: Interval): number {
+  let [low, high] = [0, cover.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((cover[middle]?.endNs ?? Infinity) > startNs) high = middle;
+    else low = middle + 1;
+  }
+  let sumNs = 0;
+  for (let index = low; (cover[index]?.startNs ?? Infinity) < endNs; index++) {
+    const part = cover[index] as Interval;
+    sumNs += Math.min(part.endNs, endNs) - Math.max(part.startNs, startNs);
+  }
+  return sumNs;
+}

@@ -1,0 +1,66 @@
+import type { Cover, Interval } from './interval.ts';
+import { coverOf } from './interval.ts';
+import type { OutputWrite, Timeline } from './timeline.ts';
+
+/** `first` ends with the first piece, `last` begins with the last one. */
+export type GapKind = 'first' | 'between' | 'last' | 'whole';
+
+/** The time between two deliveries. The gaps of a request tile it without holes. */
+export interface GapSpan extends Interval {
+  readonly kind: GapKind;
+}
+
+/** Whose turn it is at each moment of a request. The three tile it. */
+export interface Phases {
+  /** The next piece has not been written. */
+  readonly serving: Cover;
+  /** The server is in the call that writes it. */
+  readonly writing: Cover;
+  /** It was written and has not arrived. */
+  readonly travelling: Cover;
+}
+
+/** The gaps of a request, from when each of its pieces was delivered. */
+export function gapsOf(timeline: Timeline, deliveredNs: readonly number[]): readonly GapSpan[] {
+  const { startNs, endNs } = timeline;
+  const [firstNs, lastNs] = [deliveredNs[0], deliveredNs.at(-1)];
+  if (firstNs === undefined || lastNs === undefined) return [{ kind: 'whole', startNs, endNs }];
+  const gaps: GapSpan[] = [{ kind: 'first', startNs, endNs: firstNs }];
+  for (const [index, fromNs] of deliveredNs.entries()) {
+    const untilNs = deliveredNs[index + 1];
+    if (untilNs !== undefined) gaps.push({ kind: 'between', startNs: fromNs, endNs: untilNs });
+  }
+  if (endNs > lastNs) gaps.push({ kind: 'last', startNs: lastNs, endNs });
+  return gaps;
+}
+
+/** Divides a request's time into phases. */
+export function phasesOf(
+  timeline: Timeline,
+  pieces: readonly OutputWrite[],
+  deliveredNs: readonly number[],
+): Phases {
+  const serving: Interval[] = [];
+  const writing: Interval[] = [];
+  const travelling: Interval[] = [];
+  let fromNs = timeline.startNs;
+  for (const [index, piece] of pieces.entries()) {
+    const untilNs = deliveredNs[index] as number;
+    const writeNs = within(piece.startNs, fromNs, untilNs);
+    const writtenNs = within(piece.endNs, writeNs, untilNs);
+    serving.push({ startNs: fromNs, endNs: writeNs });
+    writing.push({ startNs: writeNs, endNs: writtenNs });
+    travelling.push({ startNs: writtenNs, endNs: untilNs });
+    fromNs = untilNs;
+  }
+  serving.push({ startNs: fromNs, endNs: timeline.endNs });
+  return {
+    serving: coverOf(serving),
+    writing: coverOf(writing),
+    travelling: coverOf(travelling),
+  };
+}
+
+function within(valueNs: number, lowNs: number, highNs: number): number {
+  return Math.min(Math.max(valueNs, lowNs), highNs);
+}
