@@ -1,4 +1,10 @@
-export { AnswerUnreadableError, type AnthropicErrorCode } from './errors.ts';
+export { AnswerUnreadableError } from './errors.ts';
+export {
+  chatOfMessages,
+  type ChatOfMessages,
+  describeMessagesParameters,
+  tokenizeOfCount,
+} from './requests/chat-of-messages.ts';
 export {
   messagesErrorBody,
   type MessagesErrorType,
@@ -7,3 +13,4 @@ export {
 export { messagesErrorOfChat } from './responses/error-of-chat.ts';
 export type { AnswerBlock, MessageBody, MessagesUsage, StopReason } from './responses/message.ts';
 export { messageOfChat } from './responses/message-of-chat.ts';
+export { MessageStream } from './responses/message-stream.ts';

@@ -1,3 +1,12 @@
+export type { AnswerUsage } from './answers/answer-usage.ts';
+export { type AnswerFinish, type ChatAnswer, readChatAnswer } from './answers/chat-answer.ts';
+export {
+  type ChatChunk,
+  type ChatDelta,
+  readChatChunk,
+  type ToolCallDelta,
+} from './answers/chat-chunk.ts';
+export { SseReader } from './answers/sse-reader.ts';
 export {
   apiError,
   type ApiError,
@@ -19,9 +28,35 @@ export {
   routeNotFound,
   unsupportedMediaType,
 } from './error-response.ts';
-export { type OpenAiErrorCode, RefusedError } from './errors.ts';
+export { AnswerUnreadableError, type OpenAiErrorCode, RefusedError } from './errors.ts';
 export { type RequestBound, requestBounds, scanBounds } from './options.ts';
-export type { ParameterDescription, ParameterEffect } from './parameters/parameter-table.ts';
+export {
+  accepted,
+  describeTable,
+  type HonouredParameter,
+  type InertParameter,
+  type ParameterDescription,
+  type ParameterEffect,
+  type ParameterTable,
+  readParameters,
+  refusedUnless,
+} from './parameters/parameter-table.ts';
+export {
+  boolean,
+  integer,
+  isRecord,
+  list,
+  number,
+  oneOf,
+  onlyFields,
+  optional,
+  type Reader,
+  record,
+  refuse,
+  required,
+  string,
+  stringUpTo,
+} from './parameters/readers.ts';
 export type { Sampling } from './parameters/sampling-parameters.ts';
 export type { ChatMessage, ToolCall } from './requests/chat-message.ts';
 export {
@@ -41,7 +76,7 @@ export {
   parseEmbeddingRequest,
 } from './requests/embedding-request.ts';
 export type { GenerationOptions } from './requests/generation-options.ts';
-export type { Parsed } from './requests/parsed.ts';
+export { type Parsed, parseWith } from './requests/parsed.ts';
 export { type ResponseFormat, responseSchemaPath } from './requests/response-format.ts';
 export type { TextInput } from './requests/text-input.ts';
 export {
