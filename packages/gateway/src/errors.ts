@@ -4,7 +4,9 @@ import { FaultError, type FaultOptions } from '@millrace/stdx';
 export type GatewayErrorCode =
   | 'GATEWAY_ADDRESS_IN_USE'
   | 'GATEWAY_LISTEN_FAILED'
-  | 'GATEWAY_MEMORY_INVALID';
+  | 'GATEWAY_MEMORY_INVALID'
+  | 'GATEWAY_KV_EVENT_INVALID'
+  | 'GATEWAY_ZMTP_INVALID';
 
 /** A gateway that cannot serve. */
 export class GatewayError extends FaultError {
