@@ -73,7 +73,9 @@ function predictionFor(
 }
 
 /** Without the prompt's blocks: what they led to stands with each candidate. */
-function plainFacts(request: RequestFacts & { readonly chain?: unknown }): RequestFacts {
-  const { chain: _chain, ...facts } = request;
+function plainFacts(
+  request: RequestFacts & { readonly chain?: unknown; readonly exact?: unknown },
+): RequestFacts {
+  const { chain: _chain, exact: _exact, ...facts } = request;
   return facts;
 }

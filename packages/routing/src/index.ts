@@ -38,11 +38,18 @@ export {
   twoChoicesPicker,
   weightedPicker,
 } from './pickers/standard-pickers.ts';
+export {
+  type EngineBlockCounts,
+  type EngineBlockName,
+  EngineBlocks,
+  type StoredBlocks,
+} from './prefix-index/engine-blocks.ts';
 export { type PrefixChain, PrefixHasher } from './prefix-index/prefix-hasher.ts';
 export { type LedgerCounts, PrefixLedger } from './prefix-index/prefix-ledger.ts';
+export { type BlockKey, tokenChain } from './prefix-index/token-chain.ts';
 export { type RoutePolicy, standardPolicy } from './route-policy.ts';
 export type { RequestFacts, RouteRequest } from './route-request.ts';
-export { type Decision, Router, type RouterParts } from './router.ts';
+export { type Decision, type ExactPrefixes, Router, type RouterParts } from './router.ts';
 export type { Scorer, WeightedScorer } from './scorers/scorer.ts';
 export {
   costScorer,

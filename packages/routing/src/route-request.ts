@@ -22,4 +22,6 @@ export interface RouteRequest extends RequestFacts {
   readonly chain?: PrefixChain;
   /** Prompt tokens in a block, estimated. */
   readonly tokensPerBlock?: number;
+  /** The prompt's blocks by their tokens, where those are known. */
+  readonly exact?: { readonly chain: PrefixChain; readonly blockSize: number };
 }

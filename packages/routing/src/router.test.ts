@@ -5,7 +5,9 @@ import { replayDecision } from './decision-record.ts';
 import { endpointFacts } from './endpoints/endpoint.ts';
 import { EndpointTable } from './endpoints/endpoint-table.ts';
 import { twoChoicesPicker } from './pickers/standard-pickers.ts';
+import { EngineBlocks } from './prefix-index/engine-blocks.ts';
 import { PrefixLedger } from './prefix-index/prefix-ledger.ts';
+import { tokenChain } from './prefix-index/token-chain.ts';
 import { standardPolicy, type RoutePolicy } from './route-policy.ts';
 import type { RouteRequest } from './route-request.ts';
 import { Router } from './router.ts';
@@ -128,4 +130,46 @@ test('requests that nothing tells apart spread over idle endpoints', () => {
     counts.set(decision.endpoint.id, (counts.get(decision.endpoint.id) ?? 0) + 1);
   }
   assert.ok([...counts.values()].every((count) => count > 60 && count < 140));
+});
+
+test('what an engine says of its cache goes before what the ledger only supposes', () => {
+  const clock = new VirtualClock();
+  const table = EndpointTable.create({ endpointsMax: 2, memory: 'private', clock });
+  const [ledger, exactLedger] = [1, 2].map(() =>
+    PrefixLedger.create(clock, { endpointsMax: 2, ledgerBytes: 2 ** 17 }),
+  );
+  assert.ok(ledger !== undefined && exactLedger !== undefined);
+  const endpoints = [0, 1].map((index) =>
+    endpointFacts({ id: `e${index}`, index, models: ['small'] }),
+  );
+  const exact = { ledger: exactLedger, blockSizes: Uint16Array.of(0, 16) };
+  const router = new Router({ endpoints, table, ledger, prng: seededPrng(1), exact });
+  const tokens = Int32Array.from({ length: 64 }, (_, at) => at);
+  const chain = chainOf([1, 2, 3, 4]);
+  const request = {
+    model: 'small',
+    promptTokens: 64,
+    outputTokensMax: 1,
+    chain,
+    tokensPerBlock: 16,
+  };
+  const asked = { ...request, exact: { chain: tokenChain(tokens, 16, 0), blockSize: 16 } };
+  ledger.confirm(chain, 1, 0);
+  const supposed = router.route(request);
+  assert.ok(supposed.kind === 'picked' && supposed.cachedTokens === 64);
+  const known = router.lastRecord();
+  assert.equal(known?.candidates[1]?.seen.matchedTokens, 64);
+  router.route(asked);
+  assert.equal(router.lastRecord()?.candidates[1]?.seen.matchedTokens, 0, 'it holds nothing');
+  const blocks = new EngineBlocks(exactLedger, 1, 100);
+  blocks.store({
+    blocks: [1, 2],
+    parent: undefined,
+    tokenIds: tokens.subarray(0, 32),
+    blockSize: 16,
+    medium: 'GPU',
+    salt: 0,
+  });
+  const told = router.route(asked);
+  assert.ok(told.kind === 'picked' && told.endpoint.id === 'e1' && told.cachedTokens === 32);
 });

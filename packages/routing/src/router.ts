@@ -18,6 +18,15 @@ export interface RouterParts {
   /** Absent where prefixes are not to count. */
   readonly ledger?: PrefixLedger;
   readonly policy?: RoutePolicy;
+  /** Absent where no engine tells what its cache holds. */
+  readonly exact?: ExactPrefixes;
+}
+
+/** What engines themselves say that their caches hold. */
+export interface ExactPrefixes {
+  readonly ledger: PrefixLedger;
+  /** Tokens in a block of each endpoint, by index; 0 where it does not tell. */
+  readonly blockSizes: Uint16Array;
 }
 
 /** Where a request goes, or why it can go nowhere. */
@@ -45,6 +54,7 @@ export class Router {
   readonly #candidates: readonly MutableCandidate[];
   readonly #room: DecisionRoom;
   readonly #matchedBlocks: Int32Array;
+  readonly #matchedExactly: Int32Array;
   #turn = 0;
   #last: DecisionInput | undefined;
 
@@ -54,6 +64,7 @@ export class Router {
     this.#candidates = parts.endpoints.map(candidateOf);
     this.#room = decisionRoom(parts.endpoints.length);
     this.#matchedBlocks = new Int32Array(parts.table.endpointsMax);
+    this.#matchedExactly = new Int32Array(parts.table.endpointsMax);
     for (const { id, index } of parts.endpoints) {
       const endpointsMax = Math.min(
         parts.table.endpointsMax,
@@ -91,10 +102,12 @@ export class Router {
 
   /** Takes down how every endpoint stands at this moment. */
   #look(request: RouteRequest): void {
-    const { table, ledger } = this.#parts;
+    const { table, ledger, exact } = this.#parts;
     const { chain, tokensPerBlock = 0 } = request;
     const isMatched = chain !== undefined && ledger !== undefined;
     if (isMatched) ledger.match(chain, this.#matchedBlocks);
+    const asked = exact === undefined ? undefined : request.exact;
+    if (asked !== undefined) exact?.ledger.match(asked.chain, this.#matchedExactly);
     const nowMs = table.nowMs();
     for (const candidate of this.#candidates) {
       const { index } = candidate.facts;
@@ -102,6 +115,10 @@ export class Router {
       candidate.matchedTokens = isMatched
         ? (this.#matchedBlocks[index] as number) * tokensPerBlock
         : 0;
+      if (asked === undefined || exact?.blockSizes[index] !== asked.blockSize) continue;
+      // An engine's own word needs no trust.
+      candidate.matchedTokens = (this.#matchedExactly[index] as number) * asked.blockSize;
+      candidate.trust = 1;
     }
   }
 
