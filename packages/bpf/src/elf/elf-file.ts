@@ -10,6 +10,13 @@ export interface ElfSection {
   readonly bytes: Uint8Array;
 }
 
+/** A place in a section that stands for a symbol. */
+export interface ElfRelocation {
+  readonly sectionIndex: number;
+  readonly offset: number;
+  readonly symbol: ElfSymbol;
+}
+
 export type ElfSymbolKind = 'function' | 'object' | 'section' | 'other';
 
 /** A symbol of an ELF file. */
@@ -26,6 +33,7 @@ export interface ElfFile {
   readonly machine: number;
   readonly sections: readonly ElfSection[];
   readonly symbols: readonly ElfSymbol[];
+  readonly relocations: readonly ElfRelocation[];
 }
 
 /** ELF's numbers (elf.h). */
@@ -34,6 +42,8 @@ const headerBytes = 64;
 const sectionHeaderBytes = 64;
 const symbolBytes = 24;
 const symbolTableType = 2;
+const relocationType = 9;
+const relocationBytes = 16;
 const noBitsType = 8;
 const executableFlag = 4;
 const symbolKinds: readonly ElfSymbolKind[] = ['other', 'object', 'function', 'section'];
@@ -49,11 +59,15 @@ export function readElf(bytes: Uint8Array): ElfFile {
   if (reader.uint8(5) !== 1) reader.fail(5, `byte order ${reader.uint8(5)} is not little-endian`);
   const headers = readSectionHeaders(reader);
   const sections = nameSections(reader, headers);
+  const symbols = headers.flatMap((header) =>
+    header.type === symbolTableType ? readSymbols(reader, header, headers) : [],
+  );
   return {
     machine: reader.uint16(18),
     sections,
-    symbols: headers.flatMap((header) =>
-      header.type === symbolTableType ? readSymbols(reader, header, headers) : [],
+    symbols,
+    relocations: headers.flatMap((header) =>
+      header.type === relocationType ? readRelocations(reader, header, symbols) : [],
     ),
   };
 }
@@ -65,6 +79,7 @@ interface SectionHeader {
   readonly offset: number;
   readonly byteLength: number;
   readonly link: number;
+  readonly about: number;
 }
 
 function readSectionHeaders(reader: ByteReader): readonly SectionHeader[] {
@@ -83,6 +98,7 @@ function readSectionHeaders(reader: ByteReader): readonly SectionHeader[] {
       offset: reader.offset64(at + 24),
       byteLength: reader.offset64(at + 32),
       link: reader.uint32(at + 40),
+      about: reader.uint32(at + 44),
     };
   });
 }
@@ -103,6 +119,22 @@ function nameSections(
         ? new Uint8Array(0)
         : reader.slice(header.offset, header.byteLength),
   }));
+}
+
+function readRelocations(
+  reader: ByteReader,
+  table: SectionHeader,
+  symbols: readonly ElfSymbol[],
+): readonly ElfRelocation[] {
+  reader.slice(table.offset, table.byteLength);
+  const count = Math.floor(table.byteLength / relocationBytes);
+  return Array.from({ length: count }, (_, index) => {
+    const at = table.offset + index * relocationBytes;
+    const symbolIndex = reader.uint32(at + 12);
+    const symbol = symbols[symbolIndex];
+    if (symbol === undefined) reader.fail(at + 12, `symbol ${symbolIndex} is past its table`);
+    return { sectionIndex: table.about, offset: reader.offset64(at), symbol };
+  });
 }
 
 function readSymbols(

@@ -1,6 +1,6 @@
 import type { Btf } from '../btf/btf.ts';
 import { readBtf } from '../btf/read-btf.ts';
-import { type ElfFile, type ElfSection, readElf } from '../elf/elf-file.ts';
+import { type ElfFile, type ElfSection, type ElfSymbol, readElf } from '../elf/elf-file.ts';
 import { BpfError } from '../errors.ts';
 import { type ConstantSpec, readConstants } from './constants.ts';
 import { type MapSpec, readMaps } from './maps.ts';
@@ -15,6 +15,8 @@ export interface ProgramSpec {
   /** What follows the kind in the section's name; empty where nothing does. */
   readonly target: string;
   readonly byteLength: number;
+  /** Names of the maps that it, or a function that it may call, uses. */
+  readonly maps: readonly string[];
 }
 
 /** An object file as plain data: read without privileges, before the kernel is asked for anything. */
@@ -77,9 +79,24 @@ function readPrograms(elf: ElfFile): readonly ProgramSpec[] {
         section: section.name,
         ...programKindOf(section.name),
         byteLength: symbol.byteLength,
+        maps: mapsOf(elf, symbol, section),
       },
     ];
   });
+}
+
+function mapsOf(elf: ElfFile, program: ElfSymbol, section: ElfSection): readonly string[] {
+  const names = elf.relocations.flatMap(({ sectionIndex, offset, symbol }) => {
+    const isOwn =
+      sectionIndex === section.index &&
+      offset >= program.value &&
+      offset < program.value + program.byteLength;
+    // Which programs call a function of .text is not followed: each may.
+    const isShared = elf.sections[sectionIndex]?.name === '.text';
+    const isMap = elf.sections[symbol.sectionIndex]?.name === '.maps';
+    return isMap && (isOwn || isShared) ? [symbol.name] : [];
+  });
+  return [...new Set(names)];
 }
 
 function invalid(what: string): BpfError {
