@@ -10,17 +10,45 @@ export type {
 export { readBtf } from './btf/read-btf.ts';
 export {
   type ElfFile,
+  type ElfRelocation,
   type ElfSection,
   type ElfSymbol,
   type ElfSymbolKind,
   readElf,
 } from './elf/elf-file.ts';
-export { BpfError, type BpfErrorCode } from './errors.ts';
+export { BpfError, type BpfErrorCode, type BpfErrorOptions } from './errors.ts';
 export { type Feature, probeFeatures } from './features/probe-features.ts';
+export { attachCgroup } from './links/attach-cgroup.ts';
+export { attachClassifier, type ClassifierOptions } from './links/attach-classifier.ts';
+export { attachIterator, readIterator } from './links/attach-iterator.ts';
+export { attachPerfEvent, type PerfEventOptions } from './links/attach-perf-event.ts';
+export {
+  attachRawTracepoint,
+  attachTrace,
+  attachTracepoint,
+  type CookieOption,
+  type TracepointOptions,
+} from './links/attach-tracepoint.ts';
+export { attachUprobe, type UprobeOptions } from './links/attach-uprobe.ts';
+export type { Link, LinkKind } from './links/link.ts';
+export { loadObject } from './load/load-object.ts';
+export type { LoadOptions } from './load/load-options.ts';
+export type { LoadReport, ProgramReport } from './load/load-report.ts';
+export type { LoadedObject } from './load/loaded-object.ts';
+export type { ConstantValue } from './load/write-constants.ts';
+export type { BpfMap, MapBatch, MapKey, UpdateKind } from './maps/bpf-map.ts';
+export type { MapState } from './maps/map-state.ts';
+export { type Capability, capabilitiesOf, effectiveCapabilities } from './programs/capabilities.ts';
+export type { Program } from './programs/program.ts';
+export type { ProgramState } from './programs/program-state.ts';
+export { openRingBuffer, type RingBatch, type RingBuffer } from './ring-buffer/ring-buffer.ts';
+export type { RecordVisitor, RingCounters } from './ring-buffer/ring-cursor.ts';
+export type { RingOptions } from './ring-buffer/ring-options.ts';
 export {
   keyIdOf,
   type Provenance,
   signObject,
+  type VerifiedObject,
   verifyObject,
   type VerifyOptions,
 } from './signing/signature.ts';

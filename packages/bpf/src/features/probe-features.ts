@@ -39,10 +39,10 @@ function libbpfFeatures(): readonly Feature[] {
     return [
       { name: 'libbpf', answer: 'yes', reason: `version ${libbpf.version}` },
       ...Object.entries(mapTypes).map(([name, type]) =>
-        featureOf(name, libbpf.probeMapType(type), libbpf),
+        featureOf(name, libbpf.number('libbpf_probe_bpf_map_type', type, null), libbpf),
       ),
       ...Object.entries(programTypes).map(([name, type]) =>
-        featureOf(name, libbpf.probeProgramType(type), libbpf),
+        featureOf(name, libbpf.number('libbpf_probe_bpf_prog_type', type, null), libbpf),
       ),
     ];
   } catch (error) {

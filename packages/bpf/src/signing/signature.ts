@@ -20,6 +20,26 @@ export interface VerifyOptions {
 
 const signatureBytes = 64;
 
+/** Bytes that were checked, with what was found out about them. Only `verifyObject` makes one. */
+export class VerifiedObject implements Provenance {
+  readonly kind: Provenance['kind'];
+  readonly objectHash: string;
+  declare readonly keyId?: string;
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array, provenance: Provenance) {
+    this.#bytes = bytes;
+    this.kind = provenance.kind;
+    this.objectHash = provenance.objectHash;
+    if (provenance.keyId !== undefined) this.keyId = provenance.keyId;
+  }
+
+  /** The bytes that were checked: a copy, which nobody who held the first ones can change. */
+  copyBytes(): Uint8Array {
+    return this.#bytes.slice();
+  }
+}
+
 /** Id of a public key: SHA-256 of its DER form, in hex. */
 export function keyIdOf(key: KeyObject): string {
   return createHash('sha256')
@@ -34,10 +54,15 @@ export function signObject(bytes: Uint8Array, privateKey: KeyObject): Uint8Array
 }
 
 /**
- * Checks bytes in memory; the caller loads these same bytes. Throws `BPF_SIGNATURE_MISSING` for an object that nobody
+ * Checks a copy of the bytes, which is what `loadObject` loads. Throws `BPF_SIGNATURE_MISSING` for an object that nobody
  * signed, unless that is allowed, and `BPF_SIGNATURE_INVALID` where none of the keys made the signature.
  */
-export function verifyObject(bytes: Uint8Array, options: VerifyOptions): Provenance {
+export function verifyObject(bytes: Uint8Array, options: VerifyOptions): VerifiedObject {
+  const copy = Uint8Array.from(bytes);
+  return new VerifiedObject(copy, findProvenance(copy, options));
+}
+
+function findProvenance(bytes: Uint8Array, options: VerifyOptions): Provenance {
   const objectHash = createHash('sha256').update(bytes).digest('hex');
   const { signature } = options;
   if (signature === undefined) {

@@ -1,0 +1,1 @@
+export { requireCommand, requireKernel } from './requirements.ts';
