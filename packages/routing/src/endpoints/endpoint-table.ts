@@ -6,8 +6,8 @@ import type { CircuitState, EndpointLoad, EndpointState } from './endpoint.ts';
 
 const states: readonly EndpointState[] = ['healthy', 'draining', 'ejected'];
 const circuits: readonly CircuitState[] = ['closed', 'half-open', 'open'];
-const magic = 0x4d454e44;
-const headerWords = 2;
+const magic = 0x4d454e45;
+const headerWords = 4;
 /** A cache line for each endpoint, so that lanes that write to different ones do not wait for each other. */
 const wordsPerEndpoint = 16;
 const at = {
@@ -23,6 +23,9 @@ const at = {
   computedTokens: 9,
   computedMicros: 10,
 } as const;
+/** What a lane has charged an endpoint with: the place of each such number in the lane's own account. */
+const accountAt = { runningTokens: 0, queuedPrefillTokens: 1, concurrency: 2 } as const;
+const wordsPerAccount = 4;
 /** How much one answer moves the trust. */
 const trustStep = 0.1;
 /**
@@ -47,23 +50,35 @@ export interface EndpointTableOptions {
   /** `shared` memory is opened by other threads; `private` memory is for one thread alone. */
   readonly memory: 'shared' | 'private';
   readonly endpointsMax?: number;
+  /** Threads that charge endpoints. */
+  readonly lanesMax?: number;
 }
 
 /**
  * State and load of all endpoints, in memory that threads share or in the memory of one.
  * It starts with every endpoint healthy, trusted and idle.
+ *
+ *     header     4 words       magic, endpoints, lanes
+ *     endpoints  16 words each the numbers of `at`, sums over all lanes
+ *     accounts   4 words each  a row of one per endpoint for every lane: what it has charged, so that the charges of a
+ *                              lane that ended amid its requests can be taken back
  */
 export class EndpointTable {
   readonly buffer: ArrayBufferLike;
   readonly endpointsMax: number;
+  readonly lanesMax: number;
   readonly #words: Int32Array;
   readonly #clock: Clock;
+  readonly #lane: number;
 
-  private constructor(words: Int32Array, clock: Clock) {
+  private constructor(words: Int32Array, clock: Clock, lane: number) {
     this.#words = words;
     this.#clock = clock;
+    this.#lane = lane;
     this.buffer = words.buffer;
     this.endpointsMax = words[1] as number;
+    this.lanesMax = words[2] as number;
+    assert(lane >= 0 && lane < this.lanesMax, `lane ${lane} of a table for ${this.lanesMax}`);
   }
 
   /** Takes the memory. */
@@ -73,25 +88,28 @@ export class EndpointTable {
       most: 1_024,
       byDefault: 32,
     });
-    const bytes = 4 * (headerWords + endpointsMax * wordsPerEndpoint);
+    const lanesMax = bounded('lanesMax', options.lanesMax, { least: 1, most: 256, byDefault: 1 });
+    const bytes = bytesFor(endpointsMax, lanesMax);
     const buffer =
       options.memory === 'shared' ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
     const words = new Int32Array(buffer);
     words[0] = magic;
     words[1] = endpointsMax;
-    return new EndpointTable(words, options.clock);
+    words[2] = lanesMax;
+    return new EndpointTable(words, options.clock, 0);
   }
 
-  /** The table of another thread. */
-  static open(buffer: SharedArrayBuffer, clock: Clock): EndpointTable {
+  /** The table of another thread, to charge as the lane given; a lane is one thread at a time. */
+  static open(buffer: SharedArrayBuffer, clock: Clock, lane = 0): EndpointTable {
     const words = new Int32Array(buffer);
-    if (words[0] !== magic) {
+    const [found, endpointsMax = 0, lanesMax = 0] = words;
+    if (found !== magic || buffer.byteLength !== bytesFor(endpointsMax, lanesMax)) {
       throw new RoutingError(
         `open endpoint table: ${buffer.byteLength} bytes of shared memory were not made by one`,
         { code: 'ROUTING_MEMORY_INVALID' },
       );
     }
-    return new EndpointTable(words, clock);
+    return new EndpointTable(words, clock, lane);
   }
 
   /** The time by which `read` is to tell how long prompts have been computed; asked once for all endpoints. */
@@ -125,7 +143,7 @@ export class EndpointTable {
 
   /** Adds to a number, or takes from it; what was added is taken exactly once. */
   add(endpoint: number, field: LoadField, delta: number): void {
-    Atomics.add(this.#words, this.#first(endpoint) + at[field], Math.round(delta));
+    this.#charge(endpoint, field, Math.round(delta));
   }
 
   /** Takes over what the engine says. */
@@ -136,7 +154,7 @@ export class EndpointTable {
   /** Prompt tokens go to the endpoint; where none were queued, it begins with them. */
   beginPrefill(endpoint: number, tokens: number): void {
     const first = this.#first(endpoint);
-    const before = Atomics.add(this.#words, first + at.queuedPrefillTokens, tokens);
+    const before = this.#charge(endpoint, 'queuedPrefillTokens', tokens);
     if (before <= 0) Atomics.store(this.#words, first + at.prefillSinceMs, this.nowMs() | 0);
   }
 
@@ -144,7 +162,7 @@ export class EndpointTable {
   endPrefill(endpoint: number, tokens: number, how: 'computed' | 'given-up'): void {
     const words = this.#words;
     const first = this.#first(endpoint);
-    Atomics.sub(words, first + at.queuedPrefillTokens, tokens);
+    this.#charge(endpoint, 'queuedPrefillTokens', -tokens);
     if (how === 'given-up') return;
     const nowMs = this.nowMs();
     const tookMs = sinceMs(words[first + at.prefillSinceMs], nowMs);
@@ -181,6 +199,28 @@ export class EndpointTable {
     for (const offset of Object.values(at)) Atomics.store(this.#words, first + offset, 0);
   }
 
+  /** A lane has ended amid its requests: what it had charged is taken back. It must not charge any more. */
+  takeBack(lane: number): void {
+    for (let endpoint = 0; endpoint < this.endpointsMax; endpoint++) {
+      for (const field of Object.keys(accountAt) as (keyof typeof accountAt)[]) {
+        const charged = Atomics.exchange(this.#words, this.#account(lane, endpoint, field), 0);
+        if (charged !== 0) Atomics.sub(this.#words, this.#first(endpoint) + at[field], charged);
+      }
+    }
+  }
+
+  /** Changes a number that is taken back if the lane ends; returns what it was over all lanes. */
+  #charge(endpoint: number, field: keyof typeof accountAt, delta: number): number {
+    const word = this.#first(endpoint) + at[field];
+    Atomics.add(this.#words, this.#account(this.#lane, endpoint, field), delta);
+    return Atomics.add(this.#words, word, delta);
+  }
+
+  #account(lane: number, endpoint: number, field: keyof typeof accountAt): number {
+    const accounts = headerWords + this.endpointsMax * wordsPerEndpoint;
+    return accounts + (lane * this.endpointsMax + endpoint) * wordsPerAccount + accountAt[field];
+  }
+
   #first(endpoint: number): number {
     // Asked for every endpoint of every decision: the message is put together only where it is needed.
     if (endpoint < 0 || endpoint >= this.endpointsMax)
@@ -189,7 +229,11 @@ export class EndpointTable {
   }
 }
 
-/** A thread that ended amid a request has taken what another had not yet added: loads below zero read as none. */
+function bytesFor(endpointsMax: number, lanesMax: number): number {
+  return 4 * (headerWords + endpointsMax * (wordsPerEndpoint + lanesMax * wordsPerAccount));
+}
+
+/** A lane that ended between its account and the sum has charged one only: loads below zero read as none. */
 function atLeastZero(word: number | undefined): number {
   return word === undefined || word < 0 ? 0 : word;
 }

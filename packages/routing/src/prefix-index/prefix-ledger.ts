@@ -26,6 +26,8 @@ const matchWindow = 16;
 const speculativeBit = 0x8000;
 const tickMask = 0x7fff;
 const epochTurn = 0x7fff;
+/** Epochs that a thread may be late by when it advances an endpoint's. */
+const lateEpochsMax = 64;
 const tickMs = 64;
 
 /** What has happened to a ledger since it was made. */
@@ -295,7 +297,13 @@ export class PrefixLedger {
     const before = Atomics.add(endpoints, word + endpointAt.insertedBlocks, blocks);
     const perEpoch = endpoints[word + endpointAt.blocksPerEpoch] as number;
     const epoch = Math.floor(((before + blocks) >>> 0) / perEpoch) % epochTurn;
-    Atomics.store(endpoints, word + endpointAt.epoch, epoch);
+    // A thread that is late must not turn back what another has advanced: blocks of that epoch would seem ages old.
+    for (;;) {
+      const found = Atomics.load(endpoints, word + endpointAt.epoch);
+      if ((found - epoch + epochTurn) % epochTurn < lateEpochsMax) return;
+      if (Atomics.compareExchange(endpoints, word + endpointAt.epoch, found, epoch) === found)
+        return;
+    }
   }
 
   #epoch(endpoint: number): number {
