@@ -7,4 +7,5 @@ export {
   Registry,
 } from './metrics/registry.ts';
 export { Counter, Gauge, Histogram } from './metrics/series.ts';
+export { exposeSnapshot, mergeSnapshots, type RegistrySnapshot } from './metrics/snapshot.ts';
 export type { RegistryOptions } from './options.ts';

@@ -1,27 +1,3 @@
-import type { LabelSets } from './label-sets.ts';
-import type { Counter, Gauge, Histogram } from './series.ts';
-
-/** Lines of a metric with one value a series. */
-export function exposeValues(name: string, sets: LabelSets<Counter | Gauge>): readonly string[] {
-  return Array.from(sets.entries(), ({ text, handle }) => sampleLine(name, text, handle.value));
-}
-
-/** Lines of a histogram: cumulative buckets, sum and count for each series. */
-export function exposeHistograms(name: string, sets: LabelSets<Histogram>): readonly string[] {
-  return Array.from(sets.entries()).flatMap(({ text, handle }) => {
-    const prefix = text === '' ? '' : `${text},`;
-    const buckets = handle.cumulativeCounts().map((count, at) => {
-      const bound = formatValue(handle.bounds[at] ?? Number.POSITIVE_INFINITY);
-      return sampleLine(`${name}_bucket`, `${prefix}le="${bound}"`, count);
-    });
-    return [
-      ...buckets,
-      sampleLine(`${name}_sum`, text, handle.sum),
-      sampleLine(`${name}_count`, text, handle.count),
-    ];
-  });
-}
-
 /** The lines that say what a metric is. */
 export function headerLines(metric: {
   readonly name: string;
@@ -35,6 +11,11 @@ export function headerLines(metric: {
 /** One sample as Prometheus reads it. */
 export function sampleLine(name: string, labels: string, value: number): string {
   return `${name}${labels === '' ? '' : `{${labels}}`} ${formatValue(value)}`;
+}
+
+/** The upper bound of a bucket; the last has none. */
+export function formatBound(bound: number | undefined): string {
+  return formatValue(bound ?? Number.POSITIVE_INFINITY);
 }
 
 function formatValue(value: number): string {

@@ -7,9 +7,14 @@ import {
   invalidMetric,
   type MetricType,
 } from './check-metric.ts';
-import { exposeHistograms, exposeValues, headerLines, sampleLine } from './exposition.ts';
 import { type Labels, LabelSets } from './label-sets.ts';
 import { Counter, Gauge, Histogram } from './series.ts';
+import {
+  exposeSnapshot,
+  type FamilySnapshot,
+  type RegistrySnapshot,
+  type SeriesSnapshot,
+} from './snapshot.ts';
 
 /** How a metric is described. */
 export interface MetricOptions {
@@ -40,11 +45,8 @@ interface ValueAccess<Handle> {
   readonly write: (handle: Handle, value: number) => void;
 }
 
-interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: MetricType;
-  readonly lines: () => readonly string[];
+interface Family extends Omit<FamilySnapshot, 'series'> {
+  readonly read: () => readonly SeriesSnapshot[];
 }
 
 /** Metrics of one process or part, and their text for Prometheus. */
@@ -86,7 +88,7 @@ export class Registry {
     checkMetric('gauge', options.name, []);
     this.#add('gauge', options, () => {
       gauge.set(read());
-      return [sampleLine(options.name, '', gauge.value)];
+      return [{ labels: '', values: [gauge.value] }];
     });
     return gauge;
   }
@@ -111,19 +113,29 @@ export class Registry {
     checkBuckets(options.name, options.buckets);
     const buckets = [...options.buckets];
     const sets = this.#sets('histogram', options, () => new Histogram(buckets));
-    this.#add('histogram', options, () => exposeHistograms(options.name, sets));
+    const read = (): readonly SeriesSnapshot[] =>
+      Array.from(sets.entries(), ({ text, handle }) => ({
+        labels: text,
+        values: [...handle.cumulativeCounts(), handle.sum],
+      }));
+    this.#add('histogram', { ...options, bounds: buckets }, read);
     return { labels: (labels) => sets.get(labels) };
   }
 
   /** All metrics in Prometheus' text format, version 0.0.4. */
   expose(): string {
+    return exposeSnapshot(this.snapshot());
+  }
+
+  /** All metrics as plain data, which other threads can merge with theirs. */
+  snapshot(): RegistrySnapshot {
     // The registry's own metrics stand first and are read last, so that they count what this exposition met.
     const [dropped, failedReads, ...others] = this.#families;
-    const lines = others.flatMap((family) => this.#familyLines(family));
+    const read = others.flatMap((family) => this.#readFamily(family));
     const own = [dropped, failedReads].flatMap((family) =>
-      family === undefined ? [] : this.#familyLines(family),
+      family === undefined ? [] : this.#readFamily(family),
     );
-    return `${[...own, ...lines].join('\n')}\n`;
+    return [...own, ...read];
   }
 
   #valued<Handle extends Counter | Gauge>(
@@ -139,14 +151,17 @@ export class Registry {
         sets = this.#sets(type, options, create);
         for (const { labels, value } of read()) write(sets.get(labels), value);
       }
-      return exposeValues(options.name, sets);
+      return Array.from(sets.entries(), ({ text, handle }) => ({
+        labels: text,
+        values: [handle.value],
+      }));
     });
     return { labels: (labels) => sets.get(labels) };
   }
 
-  #familyLines(family: Family): readonly string[] {
+  #readFamily({ read, ...family }: Family): readonly FamilySnapshot[] {
     try {
-      return [...headerLines(family), ...family.lines()];
+      return [{ ...family, series: read() }];
     } catch (thrown) {
       if (thrown instanceof AssertionError) throw thrown;
       this.#failedReads.inc();
@@ -165,12 +180,16 @@ export class Registry {
     });
   }
 
-  #add(type: MetricType, options: MetricOptions, lines: Family['lines']): void {
-    const { name, help } = options;
+  #add(
+    type: MetricType,
+    options: MetricOptions & { readonly bounds?: readonly number[] },
+    read: Family['read'],
+  ): void {
+    const { name, help, bounds = [] } = options;
     const names = exposedNames(type, name);
     if (names.some((exposed) => this.#names.has(exposed)))
       throw invalidMetric(name, 'its name is taken');
     for (const exposed of names) this.#names.add(exposed);
-    this.#families.push({ name, help, type, lines });
+    this.#families.push({ name, help, type, bounds, read });
   }
 }
