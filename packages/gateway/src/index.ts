@@ -11,7 +11,16 @@ export {
 } from './endpoints/endpoint-backend.ts';
 export { type Endpoint, type EndpointOptions, openEndpoint } from './endpoints/endpoint.ts';
 export { EndpointMonitor, type EndpointMonitorOptions } from './endpoints/endpoint-monitor.ts';
-export { registerEndpointMetrics } from './endpoints/endpoint-metrics.ts';
+export {
+  type EndpointMetricSource,
+  registerEndpointMetrics,
+} from './endpoints/endpoint-metrics.ts';
+export {
+  createEndpointMemory,
+  type EndpointMemory,
+  type EndpointMemoryOptions,
+  EndpointPlaces,
+} from './endpoints/endpoint-memory.ts';
 export { createModelsRoute } from './endpoints/models-route.ts';
 export {
   EndpointRouter,

@@ -112,7 +112,7 @@ test('among engines that die, hang and lie every request ends, and nothing is le
         weight: 1,
         authorization: undefined,
       },
-      { clock: systemClock, bounds },
+      { clock: systemClock, bounds, index },
     ),
   );
   using monitor = new EndpointMonitor({

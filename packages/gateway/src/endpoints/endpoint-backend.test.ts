@@ -54,7 +54,7 @@ async function open(
         authorization: undefined,
         ...more.options,
       },
-      { clock: systemClock, bounds },
+      { clock: systemClock, bounds, index },
     ),
   );
   const monitor = new EndpointMonitor({

@@ -85,7 +85,7 @@ export class EndpointBackend implements Backend {
     });
     if (answer.kind === 'answered') {
       const status = answer.message.statusCode ?? 502;
-      health.noteStatus(status, clock.nowMs());
+      health.noteStatus(status, clock.unixMs());
       if (status < 300) dispatch.noteAnswered();
       else dispatch.noteLost();
       answer.message.once('close', () => dispatch[Symbol.dispose]());

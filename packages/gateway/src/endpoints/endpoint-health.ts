@@ -10,63 +10,116 @@ export type EndpointState =
   /** It cannot be reached, or does not say what it serves. */
   | 'failing';
 
-/** The state of one endpoint, by what looks and requests found: a circuit breaker whose probe is the next look. */
+const states: readonly EndpointState[] = ['unknown', 'serving', 'ejected', 'failing'];
+const at = {
+  state: 0,
+  failures: 1,
+  serverErrors: 2,
+  ejections: 3,
+  ejectedUntilMs: 4,
+  /** Odd while a reason is being written. */
+  reasonVersion: 5,
+  reasonBytes: 6,
+  reason: 7,
+} as const;
+/** Words of one endpoint's health, its reason included. */
+export const healthWords = 64;
+const reasonBytesMax = 4 * (healthWords - at.reason);
+const noReason = 'it has not been looked at yet';
+
+/**
+ * The state of one endpoint, by what looks and requests found: a circuit breaker whose probe is the next look. Threads
+ * that share its memory share the state; of two that write at once one may be lost, which the next look mends. Times
+ * are those of the wall clock, which threads have in common.
+ */
 export class EndpointHealth {
   readonly #bounds: HealthBounds;
-  #state: EndpointState = 'unknown';
-  #reason = 'it has not been looked at yet';
-  #failures = 0;
-  #serverErrors = 0;
-  #ejections = 0;
-  #ejectedUntilMs = 0;
+  readonly #words: Int32Array;
+  readonly #reason: Buffer;
 
-  constructor(bounds: HealthBounds) {
+  /** `words` are `healthWords` that nothing else uses, at first 0. */
+  constructor(bounds: HealthBounds, words: Int32Array = new Int32Array(healthWords)) {
     this.#bounds = bounds;
+    this.#words = words;
+    const from = words.byteOffset + 4 * at.reason;
+    this.#reason = Buffer.from(words.buffer as ArrayBuffer, from, reasonBytesMax);
   }
 
   get state(): EndpointState {
-    return this.#state;
+    return states[this.#words[at.state] as number] ?? 'failing';
   }
 
   /** Why it is not asked; empty while it is. */
   get reason(): string {
-    return this.#state === 'serving' ? '' : this.#reason;
+    const { state } = this;
+    if (state === 'serving') return '';
+    return state === 'unknown' ? noReason : this.#readReason();
   }
 
   /** A look found what it serves. An ejected endpoint is asked again when it has rested. */
-  noteLookSucceeded(nowMs: number): void {
-    this.#failures = 0;
-    if (this.#state === 'ejected' && nowMs < this.#ejectedUntilMs) return;
-    this.#state = 'serving';
+  noteLookSucceeded(unixMs: number): void {
+    Atomics.store(this.#words, at.failures, 0);
+    const restMs = ((this.#words[at.ejectedUntilMs] as number) - unixMs) | 0;
+    if (this.state === 'ejected' && restMs > 0) return;
+    this.#enter('serving');
   }
 
   /** A look or a request ended without an answer. */
   noteUnanswered(reason: string): void {
-    this.#failures++;
-    const isKnownGood = this.#state === 'serving';
-    if (isKnownGood && this.#failures < this.#bounds.failuresMax) return;
-    this.#state = 'failing';
-    this.#reason = reason;
+    const failures = Atomics.add(this.#words, at.failures, 1) + 1;
+    const isKnownGood = this.state === 'serving';
+    if (isKnownGood && failures < this.#bounds.failuresMax) return;
+    this.#writeReason(reason);
+    this.#enter('failing');
   }
 
   /** A request was answered with this status. */
-  noteStatus(status: number, nowMs: number): void {
-    this.#failures = 0;
+  noteStatus(status: number, unixMs: number): void {
+    // Mostly there is nothing to clear: a line that is only read stays in every core's cache.
+    this.#clear(at.failures);
     // 503 is how an engine says that it is full or drains: no failure of its own.
     const isServerError = status >= 500 && status !== 503;
     if (!isServerError) {
-      this.#serverErrors = 0;
-      this.#ejections = 0;
+      this.#clear(at.serverErrors);
+      this.#clear(at.ejections);
       return;
     }
-    this.#serverErrors++;
-    if (this.#state !== 'serving' || this.#serverErrors < this.#bounds.serverErrorsMax) return;
+    const serverErrors = Atomics.add(this.#words, at.serverErrors, 1) + 1;
+    if (this.state !== 'serving' || serverErrors < this.#bounds.serverErrorsMax) return;
     const { ejectionMs, ejectionMsMax } = this.#bounds;
-    const restMs = Math.min(ejectionMs * 2 ** this.#ejections, ejectionMsMax);
-    this.#ejections++;
-    this.#serverErrors = 0;
-    this.#ejectedUntilMs = nowMs + restMs;
-    this.#state = 'ejected';
-    this.#reason = `${this.#bounds.serverErrorsMax} answers in a row failed, the last with status ${status}`;
+    const ejections = Atomics.add(this.#words, at.ejections, 1);
+    const restMs = Math.min(ejectionMs * 2 ** Math.min(ejections, 30), ejectionMsMax);
+    this.#clear(at.serverErrors);
+    Atomics.store(this.#words, at.ejectedUntilMs, (unixMs + restMs) | 0);
+    this.#writeReason(
+      `${this.#bounds.serverErrorsMax} answers in a row failed, the last with status ${status}`,
+    );
+    this.#enter('ejected');
+  }
+
+  #enter(state: EndpointState): void {
+    Atomics.store(this.#words, at.state, states.indexOf(state));
+  }
+
+  #clear(word: number): void {
+    if (this.#words[word] !== 0) Atomics.store(this.#words, word, 0);
+  }
+
+  #writeReason(reason: string): void {
+    const version = Atomics.load(this.#words, at.reasonVersion);
+    // Another thread writes one at this moment, and it is as good.
+    const isTaken =
+      version % 2 !== 0 ||
+      Atomics.compareExchange(this.#words, at.reasonVersion, version, version + 1) !== version;
+    if (isTaken) return;
+    Atomics.store(this.#words, at.reasonBytes, this.#reason.write(reason, 'utf8'));
+    Atomics.store(this.#words, at.reasonVersion, version + 2);
+  }
+
+  #readReason(): string {
+    const version = Atomics.load(this.#words, at.reasonVersion);
+    const text = this.#reason.toString('utf8', 0, Atomics.load(this.#words, at.reasonBytes));
+    const isWhole = version % 2 === 0 && Atomics.load(this.#words, at.reasonVersion) === version;
+    return isWhole ? text : 'it has just failed';
   }
 }

@@ -1,8 +1,15 @@
 import type { Registry } from '@millrace/telemetry';
 import type { Endpoint } from './endpoint.ts';
 
-/** Registers gauges of the endpoints that `read` returns; what is not known has no sample, never 0. */
-export function registerEndpointMetrics(registry: Registry, read: () => readonly Endpoint[]): void {
+/** What the gauges of endpoints are read from. */
+export interface EndpointMetricSource {
+  readonly endpoints: () => readonly Endpoint[];
+  /** Requests that an endpoint is answering, of all lanes. */
+  readonly activeCount: (endpoint: Endpoint) => number;
+}
+
+/** Registers gauges of endpoints; what is not known has no sample, never 0. */
+export function registerEndpointMetrics(registry: Registry, source: EndpointMetricSource): void {
   const gauge = (
     name: string,
     help: string,
@@ -13,7 +20,7 @@ export function registerEndpointMetrics(registry: Registry, read: () => readonly
       help,
       labelNames: ['endpoint'],
       read: () =>
-        read().flatMap((endpoint) => {
+        source.endpoints().flatMap((endpoint) => {
           const value = valueOf(endpoint);
           return value === undefined
             ? []
@@ -27,7 +34,7 @@ export function registerEndpointMetrics(registry: Registry, read: () => readonly
   gauge(
     'millrace_endpoint_active_requests',
     'Requests of this gateway that the endpoint is answering.',
-    (endpoint) => endpoint.activeCount,
+    source.activeCount,
   );
   gauge(
     'millrace_endpoint_running_requests',

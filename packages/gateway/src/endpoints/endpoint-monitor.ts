@@ -61,7 +61,7 @@ export class EndpointMonitor implements Disposable {
     }
     problem ??= await readLoadOf(endpoint, this.#options);
     if (this.#isOver) return;
-    if (problem === undefined) health.noteLookSucceeded(clock.nowMs());
+    if (problem === undefined) health.noteLookSucceeded(clock.unixMs());
     else health.noteUnanswered(problem);
     if (health.state !== stateBefore) {
       const why = health.reason === '' ? '' : `: ${health.reason}`;

@@ -19,6 +19,7 @@ import {
 } from '@millrace/routing';
 import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
 import type { EndpointModel } from '../engines/identify.ts';
+import { createEndpointMemory, type EndpointMemory } from './endpoint-memory.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type PromptFacts, tokensPerBlock } from './prompt-facts.ts';
 
@@ -30,6 +31,10 @@ export interface EndpointRouterOptions {
   readonly endpointsMax: number;
   /** Memory of the ledger of prefixes. */
   readonly ledgerBytes: number;
+  /** What lanes share; absent: there is one lane, with memory of its own. */
+  readonly memory?: EndpointMemory;
+  /** Which lane this is. */
+  readonly lane?: number;
 }
 
 /** How endpoints are chosen; all but `prefix` are for comparison, or where prompts have nothing in common. */
@@ -87,31 +92,22 @@ export class EndpointRouter {
   readonly #table: EndpointTable;
   readonly #ledger: PrefixLedger;
   readonly #hasher = new PrefixHasher();
-  readonly #indexOf = new Map<Endpoint, number>();
   #endpoints: readonly Endpoint[] = [];
   #policy: RoutingPolicyName = 'prefix';
   #modelsRouted: readonly (readonly EndpointModel[])[] = [];
   #routers: readonly Router[] | undefined;
 
   constructor(options: EndpointRouterOptions) {
-    const { endpointsMax, ledgerBytes, clock } = options;
+    const { clock, lane = 0 } = options;
+    const { table, ledger } = options.memory ?? createEndpointMemory({ ...options, lanesMax: 1 });
     this.#options = options;
-    this.#table = EndpointTable.create({ clock, endpointsMax, memory: 'private' });
-    this.#ledger = PrefixLedger.create(clock, { endpointsMax, ledgerBytes });
+    this.#table = EndpointTable.open(table, clock, lane);
+    this.#ledger = PrefixLedger.open(ledger, clock);
   }
 
-  /** Takes over these endpoints; what is known of those that stay is kept. */
+  /** Takes over these endpoints; what is known of each stays at its place in the memory. */
   replaceEndpoints(endpoints: readonly Endpoint[], policy: RoutingPolicyName): void {
     this.#policy = policy;
-    for (const [endpoint, index] of [...this.#indexOf]) {
-      // Requests of one that leaves are still charged; its place is free when they have ended.
-      if (endpoints.includes(endpoint) || endpoint.activeCount > 0) continue;
-      this.#indexOf.delete(endpoint);
-      this.#ledger.forgetEndpoint(index);
-      this.#table.reset(index);
-    }
-    for (const endpoint of endpoints)
-      if (!this.#indexOf.has(endpoint)) this.#indexOf.set(endpoint, this.#freeIndex());
     this.#endpoints = endpoints;
     this.#routers = undefined;
   }
@@ -161,7 +157,7 @@ export class EndpointRouter {
       readonly uncachedTokens: number;
     },
   ): Dispatch {
-    const index = this.#index(endpoint);
+    const { index } = endpoint;
     const { promptTokens } = step.facts;
     const charge = new RequestCharge(this.#table, index, {
       promptTokens,
@@ -213,7 +209,7 @@ export class EndpointRouter {
     const contexts = endpoint.models.flatMap(({ contextTokensMax }) => contextTokensMax ?? []);
     return endpointFacts({
       id: name,
-      index: this.#index(endpoint),
+      index: endpoint.index,
       engine: endpoint.kind,
       models: modelIds(endpoint),
       weight,
@@ -223,21 +219,10 @@ export class EndpointRouter {
 
   /** What an engine says waits there beyond our own requests. */
   #reportLoad(endpoint: Endpoint): void {
-    const { load, activeCount } = endpoint;
+    const { load, index } = endpoint;
     const told = (load?.running ?? 0) + (load?.waiting ?? 0);
-    const others = Math.max(0, told - activeCount);
-    this.#table.report(this.#index(endpoint), 'waitingTokens', others * tokensOfOthers);
-  }
-
-  #index(endpoint: Endpoint): number {
-    return assertDefined(this.#indexOf.get(endpoint), 'an endpoint that is routed to has an index');
-  }
-
-  #freeIndex(): number {
-    const taken = new Set(this.#indexOf.values());
-    for (let index = 0; index < this.#options.endpointsMax; index++)
-      if (!taken.has(index)) return index;
-    throw new RangeError(`more than ${this.#options.endpointsMax} endpoints at once`);
+    const others = Math.max(0, told - this.#table.concurrencyOf(index));
+    this.#table.report(index, 'waitingTokens', others * tokensOfOthers);
   }
 }
 

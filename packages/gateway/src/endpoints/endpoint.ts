@@ -5,6 +5,8 @@ import type { EndpointModel } from '../engines/identify.ts';
 import type { EngineLoad } from '../engines/read-load.ts';
 import type { EndpointBounds } from '../options.ts';
 import { EndpointHealth } from './endpoint-health.ts';
+import { SharedLoad } from './endpoint-load.ts';
+import { type EndpointMemory, vitalsOf } from './endpoint-memory.ts';
 
 /** An engine behind the gateway, as the configuration names it. */
 export interface EndpointOptions {
@@ -26,6 +28,8 @@ export interface EndpointOptions {
 /** An engine behind the gateway, with all that is known of it. */
 export interface Endpoint {
   readonly options: EndpointOptions;
+  /** Its place in what lanes share. */
+  readonly index: number;
   readonly backend: HttpBackend;
   readonly health: EndpointHealth;
   kind: EngineKind;
@@ -34,7 +38,7 @@ export interface Endpoint {
   load: EngineLoad | undefined;
   /** Metrics that this kind of engine should have and this one has not. */
   missingMetrics: readonly string[];
-  /** Requests of this gateway that it is answering. */
+  /** Requests of this lane that it is answering. */
   activeCount: number;
 }
 
@@ -46,11 +50,20 @@ export function modelOf(endpoint: Endpoint, id: string): EndpointModel | undefin
 /** An endpoint of which nothing is known yet. */
 export function openEndpoint(
   options: EndpointOptions,
-  parts: { readonly clock: Clock; readonly bounds: EndpointBounds },
+  parts: {
+    readonly clock: Clock;
+    readonly bounds: EndpointBounds;
+    readonly index: number;
+    /** Where its health and load are; absent: this thread's alone. */
+    readonly memory?: EndpointMemory;
+  },
 ): Endpoint {
   const address = addressOf(options.url);
+  const vitals = parts.memory === undefined ? undefined : vitalsOf(parts.memory, parts.index);
+  const load = new SharedLoad(vitals?.load);
   return {
     options,
+    index: parts.index,
     backend: new HttpBackend({
       address: () => address,
       unavailable: () => undefined,
@@ -58,10 +71,15 @@ export function openEndpoint(
       firstByteMsMax: parts.bounds.firstByteMsMax,
       clock: parts.clock,
     }),
-    health: new EndpointHealth(parts.bounds),
+    health: new EndpointHealth(parts.bounds, vitals?.health),
     kind: options.kind ?? 'openai',
     models: [],
-    load: undefined,
+    get load() {
+      return load.read();
+    },
+    set load(told) {
+      load.write(told);
+    },
     missingMetrics: [],
     activeCount: 0,
   };

@@ -133,6 +133,11 @@ export class EndpointTable {
       load.queuedPrefillTokens === 0 ? 0 : sinceMs(words[first + at.prefillSinceMs], nowMs);
   }
 
+  /** Requests that lanes have sent there and that have not ended. */
+  concurrencyOf(endpoint: number): number {
+    return atLeastZero(Atomics.load(this.#words, this.#first(endpoint) + at.concurrency));
+  }
+
   setState(endpoint: number, state: EndpointState): void {
     Atomics.store(this.#words, this.#first(endpoint) + at.state, states.indexOf(state));
   }

@@ -40,7 +40,10 @@ export async function serveEndpoints(
     onNews,
   });
   const registry = new Registry();
-  registerEndpointMetrics(registry, () => fleet.table.endpoints);
+  registerEndpointMetrics(registry, {
+    endpoints: () => fleet.table.endpoints,
+    activeCount: (endpoint) => fleet.activeCount(endpoint),
+  });
   const listen = listenPlace(config, settings);
   const gateway = await startGateway({
     backend: fleet.backend,

@@ -1,9 +1,12 @@
 import {
+  createEndpointMemory,
   type Endpoint,
   EndpointBackend,
   endpointDefaults,
+  type EndpointMemory,
   EndpointMonitor,
   type EndpointOptions,
+  EndpointPlaces,
   EndpointRouter,
   type Identified,
   type KeyHeaders,
@@ -32,31 +35,39 @@ export class EndpointFleet implements Disposable {
   readonly backend: EndpointBackend;
   readonly #parts: FleetParts;
   readonly #clock: Clock = systemClock;
+  readonly #memory: EndpointMemory;
+  readonly #places: EndpointPlaces;
   #table: RoutingTable;
   #tenants: TenantDirectory | undefined;
   #monitor: EndpointMonitor;
 
-  private constructor(table: RoutingTable, parts: FleetParts) {
+  private constructor(config: FileConfig, parts: FleetParts) {
+    const clock = this.#clock;
     this.#parts = parts;
-    this.#table = table;
-    this.#monitor = this.#monitorOf(table.endpoints);
+    this.#memory = createEndpointMemory({ ...endpointDefaults, clock, lanesMax: 1 });
+    this.#places = new EndpointPlaces(this.#memory, clock);
+    this.#table = tableOf(
+      config,
+      optionsOf(config, parts.env).map((options) => this.#open(options)),
+    );
+    this.#tenants = tenantsOf(config);
+    this.#monitor = this.#monitorOf(this.#table.endpoints);
     this.backend = new EndpointBackend({
-      table,
+      table: this.#table,
       router: new EndpointRouter({
         ...endpointDefaults,
-        clock: this.#clock,
+        clock,
         random: parts.random,
+        memory: this.#memory,
       }),
-      clock: this.#clock,
+      clock,
       triesMax: endpointDefaults.triesMax,
     });
   }
 
   /** Opens the endpoints of a configuration and looks at each once. Throws `SERVER_SETTING_INVALID` for a key that is not in the environment. */
   static async open(config: FileConfig, parts: FleetParts): Promise<EndpointFleet> {
-    const endpoints = optionsOf(config, parts.env).map((options) => open(options));
-    const fleet = new EndpointFleet(tableOf(config, endpoints), parts);
-    fleet.#tenants = tenantsOf(config);
+    const fleet = new EndpointFleet(config, parts);
     await fleet.#monitor.start();
     return fleet;
   }
@@ -91,7 +102,8 @@ export class EndpointFleet implements Disposable {
   async replace(config: FileConfig): Promise<void> {
     const before = this.#table.endpoints;
     const endpoints = optionsOf(config, this.#parts.env).map(
-      (options) => before.find((endpoint) => isSame(endpoint.options, options)) ?? open(options),
+      (options) =>
+        before.find((endpoint) => isSame(endpoint.options, options)) ?? this.#open(options),
     );
     const monitor = this.#monitorOf(endpoints);
     await monitor.start();
@@ -100,12 +112,30 @@ export class EndpointFleet implements Disposable {
     this.#table = tableOf(config, endpoints);
     this.#tenants = tenantsOf(config);
     this.backend.replaceTable(this.#table);
-    for (const endpoint of before) if (!endpoints.includes(endpoint)) this.#closeWhenIdle(endpoint);
+    for (const endpoint of before) {
+      if (endpoints.includes(endpoint)) continue;
+      this.#places.leave(endpoint.index);
+      this.#closeWhenIdle(endpoint);
+    }
+  }
+
+  /** Requests that an endpoint is answering. */
+  activeCount({ index }: Endpoint): number {
+    return this.#places.activeCount(index);
   }
 
   [Symbol.dispose](): void {
     this.#monitor[Symbol.dispose]();
     for (const endpoint of this.#table.endpoints) endpoint.backend[Symbol.dispose]();
+  }
+
+  #open(options: EndpointOptions): Endpoint {
+    return openEndpoint(options, {
+      clock: this.#clock,
+      bounds: endpointDefaults,
+      index: this.#places.take(),
+      memory: this.#memory,
+    });
   }
 
   #monitorOf(endpoints: readonly Endpoint[]): EndpointMonitor {
@@ -117,10 +147,6 @@ export class EndpointFleet implements Disposable {
     if (endpoint.activeCount === 0) endpoint.backend[Symbol.dispose]();
     else this.#clock.after(leavingLookMs, () => this.#closeWhenIdle(endpoint));
   }
-}
-
-function open(options: EndpointOptions): Endpoint {
-  return openEndpoint(options, { clock: systemClock, bounds: endpointDefaults });
 }
 
 function optionsOf(config: FileConfig, env: FleetParts['env']): readonly EndpointOptions[] {
