@@ -104,6 +104,14 @@ export type { TokenChoice, TokenLogprob } from './responses/logprobs.ts';
 export type { FinishReason, ResponseHead } from './responses/response-head.ts';
 export { doneEvent, errorEvent, eventStreamType, sseEvent } from './responses/sse.ts';
 export { sumUsage, type TokenUsage } from './responses/usage.ts';
+export {
+  chatOfResponse,
+  type ChatOfResponse,
+  describeResponseParameters,
+  type ResponseEcho,
+} from './responses-api/chat-of-response.ts';
+export { responseOfChat } from './responses-api/response-of-chat.ts';
+export { ResponseStream } from './responses-api/response-stream.ts';
 export { copyPrompt, promptRanges } from './scan/prompt-ranges.ts';
 export { type FieldReplacements, replaceFields } from './scan/replace-fields.ts';
 export { type RoutingFields, routingFields } from './scan/routing-fields.ts';
