@@ -30,6 +30,7 @@ export {
   type TracepointOptions,
 } from './links/attach-tracepoint.ts';
 export { attachUprobe, type UprobeOptions } from './links/attach-uprobe.ts';
+export { type DecoderRequest, generateDecoders } from './decoders/generate-decoders.ts';
 export type { Link, LinkKind } from './links/link.ts';
 export { loadObject } from './load/load-object.ts';
 export type { LoadOptions } from './load/load-options.ts';
