@@ -2,6 +2,7 @@ import { FaultError, type FaultOptions } from '@millrace/stdx';
 
 /** Codes of the faults that this package raises. A code is never used again for something else. */
 export type ServerErrorCode =
+  | 'SERVER_ADDRESS_IN_USE'
   | 'SERVER_ENGINE_FAILED'
   | 'SERVER_MODEL_UNAVAILABLE'
   | 'SERVER_MODEL_UNREADABLE'

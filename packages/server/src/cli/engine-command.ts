@@ -6,6 +6,7 @@ import { ServerError } from '../errors.ts';
 import { ensureModel } from '../models/ensure-model.ts';
 import type { EngineMessage } from '../supervise/engine-process.ts';
 import type { Terminal } from './terminal.ts';
+import { waitForEnd } from './wait-for-end.ts';
 
 const settingsTable: SettingTable = {
   model: { kind: 'text', value: 'REF', help: 'a GGUF file, or hf:owner/repository/file.gguf' },
@@ -47,7 +48,7 @@ export async function runEngineCommand(
   const ready: EngineMessage = { kind: 'ready', modelId: engine.model.id };
   process.send?.(ready);
 
-  const ending = waitForEnd();
+  const ending = waitForEnd(terminal.env).then(() => 0);
   const failed = engine.ended.then(() => 0);
   const how = await Promise.race([ending, failed.catch((error: unknown) => messageOf(error))]);
   if (typeof how === 'string') {
@@ -75,13 +76,4 @@ function listenAddress(values: ReadonlyMap<string, string | number | boolean>): 
     throw new ServerError('--port or --socket is missing', { code: 'SERVER_SETTING_INVALID' });
   }
   return { host: String(values.get('host') ?? '127.0.0.1'), port };
-}
-
-/** Resolves on a signal, or when the parent that started this process has gone. */
-function waitForEnd(): Promise<number> {
-  return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve(0));
-    process.once('SIGINT', () => resolve(0));
-    process.once('disconnect', () => resolve(0));
-  });
 }

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { type Gateway, gatewayDefaults, HttpBackend, startGateway } from '@millrace/gateway';
+import {
+  type Gateway,
+  gatewayDefaults,
+  GatewayError,
+  HttpBackend,
+  startGateway,
+} from '@millrace/gateway';
 import { systemClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { createAdminRoute } from '../admin/admin-route.ts';
@@ -18,6 +24,7 @@ import { EngineProcess } from '../supervise/engine-process.ts';
 import { openBrowser } from './open-browser.ts';
 import type { Terminal } from './terminal.ts';
 import { serveEndpoints } from './up-endpoints.ts';
+import { waitForEnd } from './wait-for-end.ts';
 
 const settingsTable: SettingTable = {
   host: { kind: 'text', value: 'HOST', help: 'address to listen on; by default 127.0.0.1' },
@@ -54,9 +61,17 @@ export async function runUpCommand(args: readonly string[], terminal: Terminal):
     return 0;
   }
   const file = settings.values.get('config');
-  return file === undefined
-    ? serveOwnModel(settings, terminal)
-    : serveConfigured(String(file), settings, terminal);
+  try {
+    return await (file === undefined
+      ? serveOwnModel(settings, terminal)
+      : serveConfigured(String(file), settings, terminal));
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.code !== 'GATEWAY_ADDRESS_IN_USE') throw error;
+    throw new ServerError(`${error.message}: --port N, or --port 0 for any that is free`, {
+      code: 'SERVER_ADDRESS_IN_USE',
+      cause: error,
+    });
+  }
 }
 
 /** Serves the endpoints of a configuration until it is told to end. */
@@ -123,10 +138,10 @@ async function untilToldToEnd(
   const address = webAddress(gateway);
   if (settings.values.get('no-open') !== true && address !== undefined)
     openBrowser(`${address}/`, terminal);
-  await waitForSignal();
+  await waitForEnd(terminal.env);
   terminal.err('millrace: ending; a second signal cuts what still runs\n');
   const drainMsMax = Number(settings.values.get('drain-ms-max') ?? 30_000);
-  await Promise.race([gateway.drain(drainMsMax), waitForSignal()]);
+  await Promise.race([gateway.drain(drainMsMax), waitForEnd(terminal.env)]);
   return 0;
 }
 
@@ -210,16 +225,4 @@ function webAddress({ place }: Gateway): string | undefined {
 
 function shownHost(host: string): string {
   return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-}
-
-function waitForSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      process.off('SIGTERM', settle);
-      process.off('SIGINT', settle);
-      resolve();
-    };
-    process.on('SIGTERM', settle);
-    process.on('SIGINT', settle);
-  });
 }
