@@ -1,4 +1,4 @@
-export type { Backend, BackendAnswer, BackendRequest } from './backends/backend.ts';
+export type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from './backends/backend.ts';
 export {
   type BackendAddress,
   HttpBackend,
@@ -34,9 +34,26 @@ export {
   type Gateway,
   type GatewayOptions,
   type ListenPlace,
-  type OwnRoute,
   startGateway,
 } from './http/gateway-server.ts';
+export {
+  jsonAnswer,
+  type OwnAnswer,
+  type OwnRequest,
+  type OwnRoute,
+  pathOf,
+} from './http/own-route.ts';
+export {
+  type BodyEnd,
+  type BodySink,
+  type BodySource,
+  BytesBody,
+  discardBody,
+  readBody,
+  type WholeBody,
+} from './messages/body.ts';
+export { Cancellation, type CancelReason } from './messages/cancellation.ts';
+export { type FieldValues, HeaderBlock } from './messages/header-block.ts';
 export {
   type EndpointBounds,
   endpointDefaults,

@@ -1,22 +1,31 @@
-import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '@millrace/openai';
+import type { BodySource } from '../messages/body.ts';
+import type { Cancellation } from '../messages/cancellation.ts';
+import type { HeaderBlock } from '../messages/header-block.ts';
 
 /** A request as it goes to a backend: the client's bytes, unchanged. */
 export interface BackendRequest {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers: HeaderBlock;
   readonly body: Buffer;
   /** Models that it may be answered by, under the names that clients use; absent: all. */
   readonly modelsAllowed?: readonly string[] | undefined;
-  /** Aborted when the client has gone: the backend must stop at once. */
-  readonly signal: AbortSignal;
+  /** Cancelled when nobody wants the answer: the backend must stop at once, also in the middle of the body. */
+  readonly cancellation: Cancellation;
+}
+
+/** An answer whose head has come. Whoever has it pipes its body, discards it or destroys it. */
+export interface AnswerMessage {
+  readonly status: number;
+  readonly headers: HeaderBlock;
+  readonly body: BodySource;
 }
 
 /** What came of it. `failed` means that no byte of an answer was received. */
 export type BackendAnswer =
-  | { readonly kind: 'answered'; readonly message: IncomingMessage }
+  | { readonly kind: 'answered'; readonly message: AnswerMessage }
   | { readonly kind: 'failed'; readonly error: ApiError }
   | { readonly kind: 'abandoned' };
 

@@ -3,6 +3,7 @@ import { Agent as TlsAgent, request as openTlsRequest } from 'node:https';
 import { apiError, type ApiError } from '@millrace/openai';
 import { type Clock, messageOf } from '@millrace/stdx';
 import type { Backend, BackendAnswer, BackendRequest } from './backend.ts';
+import { messageOf as answerOf } from './node-message.ts';
 
 /** Where a backend listens. */
 export type BackendAddress =
@@ -67,7 +68,10 @@ export class HttpBackend implements Backend, Disposable {
     const address = this.#options.address();
     const shape = {
       method: request.method,
-      headers: { ...request.headers, 'content-length': String(request.body.length) },
+      headers: {
+        ...Object.fromEntries(request.headers),
+        'content-length': String(request.body.length),
+      },
     };
     if (address.kind === 'socket') {
       const { path: socketPath } = address;
@@ -102,21 +106,21 @@ export class HttpBackend implements Backend, Disposable {
       };
       const settle = (answer: Parameters<typeof resolve>[0]): void => {
         timer.cancel();
-        request.signal.removeEventListener('abort', abandon);
+        request.cancellation.unsubscribe(abandon);
         resolve(answer);
       };
       outgoing.once('response', (message: IncomingMessage) => {
-        settle({ kind: 'answered', message });
+        settle({ kind: 'answered', message: answerOf(message) });
         // From here on the relay watches the client; a late abort must still end the request.
-        request.signal.addEventListener('abort', () => outgoing.destroy(), { once: true });
+        request.cancellation.subscribe(() => outgoing.destroy());
       });
       outgoing.on('error', (error) => {
         const isStale = outgoing.reusedSocket && isReset(error);
         const failure = this.unavailable ?? unreachable(messageOf(error));
         settle(isStale ? { kind: 'stale', error: failure } : { kind: 'failed', error: failure });
       });
-      if (request.signal.aborted) return abandon();
-      request.signal.addEventListener('abort', abandon, { once: true });
+      request.cancellation.subscribe(abandon);
+      if (request.cancellation.reason !== undefined) return;
       outgoing.end(request.body);
     });
   }

@@ -5,6 +5,9 @@ import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { seededPrng, systemClock } from '@millrace/stdx';
 import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import { readBody } from '../messages/body.ts';
+import { Cancellation } from '../messages/cancellation.ts';
+import { HeaderBlock } from '../messages/header-block.ts';
 import { endpointDefaults } from '../options.ts';
 import { EndpointBackend } from './endpoint-backend.ts';
 import { EndpointRouter } from './endpoint-router.ts';
@@ -86,17 +89,20 @@ function asking(model: string, text = ''): BackendRequest {
   return {
     method: 'POST',
     target: '/v1/chat/completions',
-    headers: { 'content-type': 'application/json', authorization: 'Bearer client' },
+    headers: HeaderBlock.of({
+      'content-type': 'application/json',
+      authorization: 'Bearer client',
+    }),
     body: Buffer.from(JSON.stringify({ model, messages: text === '' ? [] : [text] })),
-    signal: new AbortController().signal,
+    cancellation: new Cancellation(),
   };
 }
 
 async function textOf(answer: BackendAnswer): Promise<string> {
   assert.ok(answer.kind === 'answered', answer.kind);
-  const pieces: Buffer[] = [];
-  for await (const piece of answer.message as AsyncIterable<Buffer>) pieces.push(piece);
-  return Buffer.concat(pieces).toString();
+  const body = await readBody(answer.message.body, 2 ** 20);
+  assert.ok(body.kind === 'whole', body.kind);
+  return body.bytes.toString();
 }
 
 const named =
@@ -159,7 +165,7 @@ test('when all are full the client is told so by the last one', async (t) => {
     void response.writeHead(429, { 'retry-after': '7' }).end('full');
   const urls = await Promise.all([openServer(t, 'm', full), openServer(t, 'm', full)]);
   const answer = await (await open(t, urls)).backend.send(asking('m'));
-  assert.equal(answer.kind === 'answered' && answer.message.headers['retry-after'], '7');
+  assert.equal(answer.kind === 'answered' && answer.message.headers.get('retry-after'), '7');
 });
 
 test('an endpoint that cannot be reached is not asked, and the reason is told', async (t) => {

@@ -1,6 +1,7 @@
 import { type ApiError, modelNotFound } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
 import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import { discardBody } from '../messages/body.ts';
 import type { Dispatch, EndpointRouter, RoutingPolicyName } from './endpoint-router.ts';
 import type { Endpoint } from './endpoint.ts';
 import { noneServing } from './look-at-endpoint.ts';
@@ -65,7 +66,7 @@ export class EndpointBackend implements Backend {
         const dispatch = this.#options.router.dispatch(facts, model, candidates);
         if (dispatch === undefined) break;
         tried.add(dispatch.endpoint);
-        if (last?.kind === 'answered') last.message.resume();
+        if (last?.kind === 'answered') discardBody(last.message.body);
         last = await this.#try(dispatch, withModel(request, facts, model));
         if (!isWorthAnother(last)) return last;
       }
@@ -81,14 +82,15 @@ export class EndpointBackend implements Backend {
     const { authorization } = options;
     const answer = await backend.send({
       ...request,
-      headers: { ...request.headers, ...(authorization !== undefined && { authorization }) },
+      headers:
+        authorization === undefined ? request.headers : request.headers.with({ authorization }),
     });
     if (answer.kind === 'answered') {
-      const status = answer.message.statusCode ?? 502;
+      const { status, body } = answer.message;
       health.noteStatus(status, clock.unixMs());
       if (status < 300) dispatch.noteAnswered();
       else dispatch.noteLost();
-      answer.message.once('close', () => dispatch[Symbol.dispose]());
+      body.whenOver(() => dispatch[Symbol.dispose]());
       return answer;
     }
     dispatch.noteLost();
@@ -103,7 +105,7 @@ function isServing(endpoint: Endpoint): boolean {
 }
 
 function isWorthAnother(answer: BackendAnswer): boolean {
-  if (answer.kind === 'answered') return turnedAway.has(answer.message.statusCode ?? 0);
+  if (answer.kind === 'answered') return turnedAway.has(answer.message.status);
   return answer.kind === 'failed';
 }
 

@@ -1,8 +1,10 @@
 import { apiError } from '@millrace/openai';
-import { messageOf } from '@millrace/stdx';
 import { loadMetricNames } from '../engines/engine-kind.ts';
 import { identify, type IdentifyingAnswers } from '../engines/identify.ts';
 import { readLoad } from '../engines/read-load.ts';
+import { readBody } from '../messages/body.ts';
+import { Cancellation } from '../messages/cancellation.ts';
+import { HeaderBlock } from '../messages/header-block.ts';
 import type { LookBounds } from '../options.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -69,32 +71,24 @@ function adopt(endpoint: Endpoint, identity: NonNullable<ReturnType<typeof ident
 
 async function get(endpoint: Endpoint, path: string, bounds: LookBounds): Promise<Got> {
   const { authorization } = endpoint.options;
-  const signal = AbortSignal.timeout(bounds.lookMsMax);
+  const { lookMsMax, answerBytesMax } = bounds;
   const answer = await endpoint.backend.send({
     method: 'GET',
     target: path,
-    headers: authorization === undefined ? {} : { authorization },
+    headers: authorization === undefined ? HeaderBlock.empty : HeaderBlock.of({ authorization }),
     body: Buffer.alloc(0),
-    signal,
+    cancellation: Cancellation.bySignal(AbortSignal.timeout(lookMsMax), 'deadline'),
   });
-  if (answer.kind === 'abandoned') return failed(`nothing came for ${bounds.lookMsMax} ms`);
+  if (answer.kind === 'abandoned') return failed(`nothing came for ${lookMsMax} ms`);
   if (answer.kind === 'failed') return failed(answer.error.message);
-  try {
-    const pieces: Buffer[] = [];
-    let byteCount = 0;
-    for await (const piece of answer.message as AsyncIterable<Buffer>) {
-      byteCount += piece.length;
-      if (byteCount > bounds.answerBytesMax)
-        return failed(`the answer to ${path} is larger than ${bounds.answerBytesMax} bytes`);
-      pieces.push(piece);
-    }
-    return {
-      kind: 'got',
-      status: answer.message.statusCode ?? 0,
-      text: Buffer.concat(pieces).toString('utf8'),
-    };
-  } catch (error) {
-    return failed(messageOf(error));
+  const body = await readBody(answer.message.body, answerBytesMax);
+  switch (body.kind) {
+    case 'whole':
+      return { kind: 'got', status: answer.message.status, text: body.bytes.toString('utf8') };
+    case 'too-large':
+      return failed(`the answer to ${path} is larger than ${answerBytesMax} bytes`);
+    case 'cut':
+      return failed(`the answer to ${path} ended before it was whole`);
   }
 }
 

@@ -1,13 +1,12 @@
-import type { OwnRoute } from '../http/gateway-server.ts';
+import { jsonAnswer, type OwnRoute, pathOf } from '../http/own-route.ts';
 import type { RoutingTable } from './endpoint-backend.ts';
 import { modelOf } from './endpoint.ts';
 import { servedNames } from './model-routes.ts';
 
 /** Answers `GET /v1/models` for all endpoints together, aliases included. */
 export function createModelsRoute(read: () => RoutingTable): OwnRoute {
-  return (request, response, allowed) => {
-    const path = (request.url ?? '').split('?')[0];
-    if (request.method !== 'GET' || path !== '/v1/models') return Promise.resolve(false);
+  return ({ method, target, models: allowed }) => {
+    if (method !== 'GET' || pathOf(target) !== '/v1/models') return undefined;
     const { endpoints, aliases } = read();
     const data = servedNames(endpoints, aliases, allowed).map((id) => {
       const targets = aliases.get(id) ?? [id];
@@ -23,12 +22,6 @@ export function createModelsRoute(read: () => RoutingTable): OwnRoute {
         ...(contexts.length > 0 && { max_model_len: Math.min(...contexts) }),
       };
     });
-    const text = JSON.stringify({ object: 'list', data });
-    response.writeHead(200, {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-    });
-    response.end(text);
-    return Promise.resolve(true);
+    return jsonAnswer(200, { object: 'list', data });
   };
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { HeaderBlock } from '../messages/header-block.ts';
 import { promptFactsOf } from './prompt-facts.ts';
 
 function factsOf(body: unknown, type = 'application/json'): ReturnType<typeof promptFactsOf> {
   return promptFactsOf({
-    headers: { 'content-type': type },
+    headers: HeaderBlock.of({ 'content-type': type }),
     body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
   });
 }

@@ -22,7 +22,7 @@ const noPrompt = Buffer.alloc(0);
 export function promptFactsOf(
   request: Pick<BackendRequest, 'headers' | 'body'>,
 ): PromptFacts | { readonly refused: ApiError } {
-  const type = String(request.headers['content-type'] ?? '');
+  const type = request.headers.get('content-type') ?? '';
   if (request.body.length === 0 || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type))
     return factsOf(undefined, {});
   let body: unknown;

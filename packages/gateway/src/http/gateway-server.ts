@@ -2,22 +2,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type ApiError, draining, errorBody, errorHeaders } from '@millrace/openai';
 import type { Clock, Timer } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
-import type { Backend, BackendRequest } from '../backends/backend.ts';
+import type { Backend } from '../backends/backend.ts';
 import { GatewayError } from '../errors.ts';
 import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
+import { Cancellation } from '../messages/cancellation.ts';
+import { HeaderBlock } from '../messages/header-block.ts';
 import { type GatewayBounds, gatewayDefaults } from '../options.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import { endToEnd } from './headers.ts';
+import type { OwnAnswer, OwnRequest, OwnRoute } from './own-route.ts';
 import { readBody } from './read-body.ts';
 import { relay } from './relay.ts';
 import { tenantHeader, tenantOf } from './tenant.ts';
-
-/** Answers a request that is not for a backend; true when it did. `models` are those that the tenant may see; undefined: all. */
-export type OwnRoute = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  models: readonly string[] | undefined,
-) => Promise<boolean>;
 
 /** What a gateway is made from. */
 export interface GatewayOptions {
@@ -114,40 +110,57 @@ class DataPath {
     response: ServerResponse,
     requestId: string,
   ): Promise<void> {
-    const { identify, ownRoutes = [] } = this.#options;
+    const { identify } = this.#options;
     const identified = identify?.(request.headers) ?? { kind: 'anybody' };
     // The status page, health and metrics are the operator's: they answer without a key.
-    const isForClients = /^\/v1(?:\/|\?|$)/.test(request.url ?? '');
-    if (isForClients && identified.kind === 'refused')
+    const isForOperator = isReading(request) && !/^\/v1(?:\/|\?|$)/.test(request.url ?? '');
+    if (identified.kind === 'refused' && !isForOperator)
       return this.#refuse(request, response, identified.error);
+    const read = await readBody(request, this.bounds.bodyBytesMax);
+    if (read.kind === 'gone') return;
+    if (read.kind === 'refused') return this.#refuse(request, response, read.error);
     const tenant = identified.kind === 'known' ? identified.tenant : undefined;
-    for (const route of ownRoutes) if (await route(request, response, tenant?.models)) return;
+    const asked = { requestId, tenant, body: read.body };
+    const own = await this.#askOwnRoutes(request, asked);
+    if (own !== undefined) return sendOwn(response, own);
     if (identified.kind === 'refused') return this.#refuse(request, response, identified.error);
-    await this.#answerFromBackend(request, response, { requestId, tenant });
+    await this.#answerFromBackend(request, response, asked);
+  }
+
+  async #askOwnRoutes(request: IncomingMessage, asked: Asked): Promise<OwnAnswer | undefined> {
+    const given: OwnRequest = {
+      method: request.method ?? 'GET',
+      target: request.url ?? '/',
+      headers: HeaderBlock.of(endToEnd(request.headers)),
+      body: asked.body,
+      models: asked.tenant?.models,
+    };
+    for (const route of this.#options.ownRoutes ?? []) {
+      const answer = await route(given);
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
   }
 
   async #answerFromBackend(
     request: IncomingMessage,
     response: ServerResponse,
-    asked: { readonly requestId: string; readonly tenant: TenantOptions | undefined },
+    asked: Asked,
   ): Promise<void> {
     const { backend, clock } = this.#options;
-    const read = await readBody(request, this.bounds.bodyBytesMax);
-    if (read.kind === 'gone') return;
-    if (read.kind === 'refused') return this.#refuse(request, response, read.error);
     const refusal = this.#isDraining ? draining() : backend.unavailable;
     if (refusal !== undefined) return this.#refuse(request, response, refusal);
 
-    const gone = new AbortController();
-    const noteGone = (): void => gone.abort();
+    const cancellation = new Cancellation();
+    const noteGone = (): void => cancellation.cancel('client-gone');
     response.once('close', noteGone);
     const answer = await backend.send({
       method: request.method ?? 'GET',
       target: request.url ?? '/',
       headers: headersFor(request, asked),
-      body: read.body,
+      body: asked.body,
       modelsAllowed: asked.tenant?.models,
-      signal: gone.signal,
+      cancellation,
     });
     if (answer.kind === 'abandoned') {
       this.#metrics.noteEnd('client-gone');
@@ -174,21 +187,33 @@ class DataPath {
   }
 }
 
+interface Asked {
+  readonly requestId: string;
+  readonly tenant: TenantOptions | undefined;
+  readonly body: Buffer;
+}
+
+function isReading({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function sendOwn(response: ServerResponse, { status, headers, body }: OwnAnswer): void {
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
 /** A key that is for the gateway goes no further. */
-function headersFor(
-  request: IncomingMessage,
-  asked: { readonly requestId: string; readonly tenant: TenantOptions | undefined },
-): BackendRequest['headers'] {
-  const { authorization, 'x-api-key': apiKey, ...others } = endToEnd(request.headers);
-  const isOpen = asked.tenant === undefined;
-  return {
-    ...others,
-    ...(isOpen && authorization !== undefined && { authorization }),
-    ...(isOpen && apiKey !== undefined && { 'x-api-key': apiKey }),
+function headersFor(request: IncomingMessage, asked: Asked): HeaderBlock {
+  const kept = HeaderBlock.of(endToEnd(request.headers)).without(
+    asked.tenant === undefined ? ['content-length'] : ['content-length', ...keyHeaders],
+  );
+  return kept.with({
     'x-request-id': asked.requestId,
     [tenantHeader]: asked.tenant?.name ?? tenantOf(request.headers.authorization),
-  };
+  });
 }
+
+const keyHeaders = ['authorization', 'x-api-key'];
 
 async function listen(server: Server, place: ListenPlace): Promise<void> {
   await new Promise<void>((resolve, reject) => {

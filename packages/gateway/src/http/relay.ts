@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { apiError, errorEvent } from '@millrace/openai';
-import type { Clock } from '@millrace/stdx';
-import { endToEnd } from './headers.ts';
+import type { Clock, Timer } from '@millrace/stdx';
+import type { AnswerMessage } from '../backends/backend.ts';
 
 /** How a relayed answer ended. */
 export type RelayEnd = 'whole' | 'client-gone' | 'backend-died' | 'backend-stalled';
@@ -18,41 +18,52 @@ export interface RelayOptions {
  * events ends with an event that says so; anything else is cut, so that no part can be taken for the whole.
  */
 export function relay(
-  message: IncomingMessage,
+  message: AnswerMessage,
   response: ServerResponse,
   options: RelayOptions,
 ): Promise<RelayEnd> {
-  response.writeHead(message.statusCode ?? 502, message.statusMessage, {
-    ...endToEnd(message.headers),
-  } as Record<string, string>);
+  const { status, headers, body } = message;
+  const { byteLength } = body;
+  response.writeHead(status, {
+    ...Object.fromEntries(headers),
+    ...(byteLength !== undefined && { 'content-length': byteLength }),
+  });
   response.flushHeaders();
-  const isEvents = (message.headers['content-type'] ?? '').startsWith('text/event-stream');
+  const isEvents = (headers.get('content-type') ?? '').startsWith('text/event-stream');
   return new Promise((resolve) => {
     let isOver = false;
-    let timer = options.clock.after(options.pieceMsMax, () => end('backend-stalled'));
+    let timer: Timer | undefined;
+    const watch = (): void => {
+      timer?.cancel();
+      timer = options.clock.after(options.pieceMsMax, () => end('backend-stalled'));
+    };
     const end = (how: RelayEnd): void => {
       if (isOver) return;
       isOver = true;
-      timer.cancel();
+      timer?.cancel();
       if (how === 'whole') response.end();
-      else message.destroy();
+      else body.destroy();
       if (how === 'backend-died' || how === 'backend-stalled') breakOff(response, isEvents, how);
       resolve(how);
     };
-    message.on('data', (piece: Buffer) => {
-      timer.cancel();
-      if (!response.write(piece)) message.pause();
-      else timer = options.clock.after(options.pieceMsMax, () => end('backend-stalled'));
-    });
     response.on('drain', () => {
-      timer.cancel();
-      timer = options.clock.after(options.pieceMsMax, () => end('backend-stalled'));
-      message.resume();
+      watch();
+      body.resume();
     });
-    message.once('end', () => end(message.complete ? 'whole' : 'backend-died'));
-    message.once('error', () => end('backend-died'));
-    message.once('close', () => end('backend-died'));
     response.once('close', () => end('client-gone'));
+    watch();
+    let mayGoOn = true;
+    body.pipeTo({
+      write: (piece) => (mayGoOn = response.write(Buffer.from(piece)) && mayGoOn),
+      flush: () => {
+        if (mayGoOn) watch();
+        else timer?.cancel();
+        const answer = mayGoOn;
+        mayGoOn = true;
+        return answer;
+      },
+      end: (how) => end(how === 'whole' ? 'whole' : 'backend-died'),
+    });
   });
 }
 

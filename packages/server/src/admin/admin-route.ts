@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
-import type { OwnRoute } from '@millrace/gateway';
+import { jsonAnswer, type OwnAnswer, type OwnRoute, pathOf } from '@millrace/gateway';
 import type { Registry } from '@millrace/telemetry';
 import type { ServedSource } from './served-source.ts';
 import { readStatus } from './status.ts';
@@ -23,64 +22,52 @@ const contentPolicy =
 
 /** Answers `/`, `/admin/status`, `/health` and `/metrics`. */
 export function createAdminRoute(parts: AdminParts): OwnRoute {
-  return async (request, response) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return false;
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
+  return ({ method, target }) => {
+    if (method !== 'GET' && method !== 'HEAD') return undefined;
+    const path = pathOf(target);
     const page = pages[path];
-    if (page !== undefined) await sendPage(response, page);
-    else if (path === '/health') sendHealth(response, parts);
-    else if (path === '/metrics') await sendMetrics(response, parts);
-    else if (path === '/admin/status') await sendStatus(response, parts);
-    else return false;
-    return true;
+    if (page !== undefined) return pageAnswer(page);
+    if (path === '/health') return healthAnswer(parts);
+    if (path === '/metrics') return metricsAnswer(parts);
+    return path === '/admin/status' ? statusAnswer(parts) : undefined;
   };
 }
 
-async function sendPage(
-  response: ServerResponse,
-  page: readonly [file: string, type: string],
-): Promise<void> {
-  const [file, type] = page;
-  const text = await readFile(new URL(`page/${file}`, import.meta.url));
-  response.writeHead(200, {
-    'content-type': type,
-    'content-security-policy': contentPolicy,
-    'cache-control': 'no-cache',
-  });
-  response.end(text);
+async function pageAnswer([file, type]: readonly [file: string, type: string]): Promise<OwnAnswer> {
+  return {
+    status: 200,
+    headers: {
+      'content-type': type,
+      'content-security-policy': contentPolicy,
+      'cache-control': 'no-cache',
+    },
+    body: await readFile(new URL(`page/${file}`, import.meta.url)),
+  };
 }
 
 /** 200 exactly when requests are served. */
-function sendHealth(response: ServerResponse, { served }: AdminParts): void {
+function healthAnswer({ served }: AdminParts): OwnAnswer {
   const reason = served.unavailable;
-  sendJson(response, reason === undefined ? 200 : 503, {
+  return jsonAnswer(reason === undefined ? 200 : 503, {
     status: reason === undefined ? 'serving' : 'unavailable',
     ...(reason === undefined ? {} : { reason: reason.message }),
   });
 }
 
-async function sendMetrics(response: ServerResponse, parts: AdminParts): Promise<void> {
+async function metricsAnswer(parts: AdminParts): Promise<OwnAnswer> {
   const engine = await parts.served.readMetrics();
-  response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
-  response.end(
-    parts.registry.expose() + (engine ?? '# The engine is not there; its metrics are missing.\n'),
-  );
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+    body:
+      parts.registry.expose() + (engine ?? '# The engine is not there; its metrics are missing.\n'),
+  };
 }
 
-async function sendStatus(response: ServerResponse, parts: AdminParts): Promise<void> {
+async function statusAnswer(parts: AdminParts): Promise<OwnAnswer> {
   const metrics = await parts.served.readMetrics();
-  sendJson(
-    response,
+  return jsonAnswer(
     200,
     readStatus({ served: parts.served, metrics, gateway: parts.registry.expose() }),
   );
-}
-
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  const text = JSON.stringify(value);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-  });
-  response.end(text);
 }

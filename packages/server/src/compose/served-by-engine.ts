@@ -1,9 +1,15 @@
-import type { IncomingMessage } from 'node:http';
-import type { HttpBackend } from '@millrace/gateway';
+import {
+  type AnswerMessage,
+  Cancellation,
+  HeaderBlock,
+  type HttpBackend,
+  readBody,
+} from '@millrace/gateway';
 import type { ServedSource } from '../admin/served-source.ts';
 import type { EngineProcess } from '../supervise/engine-process.ts';
 
 const readMsMax = 2000;
+const metricsBytesMax = 4 * 2 ** 20;
 
 /** The embedded engine as the admin routes see it. */
 export function servedByEngine(engine: EngineProcess, backend: HttpBackend): ServedSource {
@@ -19,21 +25,16 @@ export function servedByEngine(engine: EngineProcess, backend: HttpBackend): Ser
       const answer = await backend.send({
         method: 'GET',
         target: '/metrics',
-        headers: { host: 'engine' },
+        headers: HeaderBlock.empty,
         body: Buffer.alloc(0),
-        signal: AbortSignal.timeout(readMsMax),
+        cancellation: Cancellation.bySignal(AbortSignal.timeout(readMsMax), 'deadline'),
       });
       return answer.kind === 'answered' ? readText(answer.message) : undefined;
     },
   };
 }
 
-async function readText(message: IncomingMessage): Promise<string | undefined> {
-  const pieces: Buffer[] = [];
-  try {
-    for await (const piece of message) pieces.push(piece as Buffer);
-  } catch {
-    return undefined;
-  }
-  return message.statusCode === 200 ? Buffer.concat(pieces).toString('utf8') : undefined;
+async function readText({ status, body }: AnswerMessage): Promise<string | undefined> {
+  const read = await readBody(body, metricsBytesMax);
+  return read.kind === 'whole' && status === 200 ? read.bytes.toString('utf8') : undefined;
 }
