@@ -14,6 +14,7 @@ export const floors: Readonly<Record<string, number>> = {
   llama: 2,
   engine: 3,
   gateway: 3,
+  probes: 3,
   server: 4,
   bench: 5,
 };

@@ -1,0 +1,441 @@
+// What a server receives and sends on the connections that it accepted: when, how much, and the beginning of the bytes.
+//
+// The hooks are the socket layer's own tracepoints, which fire once a socket operation and for no other system call,
+// with the socket at hand; the caller's buffer is found in the registers with which the system call was entered.
+#include "filter.h"
+#include "losses.h"
+
+enum { PAYLOAD_MAX = 8192, PIECES_MAX = 64, FLAG_PEEK = 2, ERROR_AGAIN = -11 };
+
+enum socket_event_kind {
+  SOCKET_EVENT_OPEN = 1,
+  SOCKET_EVENT_RECEIVE = 2,
+  SOCKET_EVENT_SEND = 3,
+  SOCKET_EVENT_STATE = 4,
+};
+
+enum socket_event_flag {
+  // The connection was there before it was watched.
+  SOCKET_FLAG_MIDWAY = 1,
+  // The caller's buffer could not be found: io_uring, sendfile, splice, a kernel thread.
+  SOCKET_FLAG_NO_BUFFER = 2,
+};
+
+// The record's head; the captured bytes follow: the first ones of the operation, then its last ones.
+struct socket_event {
+  __u64 time_ns;
+  // When the first byte arrived (receive), or the call began to copy (send); 0 when unknown.
+  __u64 begin_ns;
+  __u64 cookie;
+  // Bytes of this direction that passed before this operation.
+  __u64 offset;
+  __u32 tgid;
+  __u32 tid;
+  // Bytes, or a negative error number; of a change of state the state before.
+  __s32 result;
+  // Bytes that the caller asked for; 0 when unknown.
+  __u32 requested;
+  __u16 head_bytes;
+  __u16 tail_bytes;
+  __u16 local_port;
+  __u16 peer_port;
+  __u8 kind;
+  __u8 flags;
+  __u8 state;
+  __u8 family;
+  __u32 sequence;
+  __u32 local_address[4];
+  __u32 peer_address[4];
+};
+
+// Keeps the types in BTF.
+const struct socket_event *unused_socket_event __attribute__((unused));
+const enum socket_event_kind *unused_socket_event_kind __attribute__((unused));
+const enum socket_event_flag *unused_socket_event_flag __attribute__((unused));
+
+const volatile __u32 receive_bytes_max = 8192;
+// Bytes that are captured of what arrives between two sends.
+const volatile __u32 request_bytes_max = 32768;
+const volatile __u32 send_bytes_max = 4096;
+const volatile __u32 tail_bytes_max = 1024;
+
+enum { CHECK_PENDING = 0, CHECK_WATCHED = 1, CHECK_IGNORED = 2 };
+
+struct socket_state {
+  __u64 received;
+  __u64 sent;
+  __u64 arrival_ns;
+  __u64 send_begin_ns;
+  __u32 request_bytes;
+  __u32 sequence;
+  __u8 check;
+  __u8 flags;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct socket_state);
+} sockets SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+struct scratch {
+  struct socket_event event;
+  // Twice what is captured, so that an offset and a length within bounds are within it too.
+  __u8 payload[2 * PAYLOAD_MAX];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 3);
+  __type(key, __u32);
+  __type(value, struct scratch);
+} scratches SEC(".maps");
+
+struct io_piece {
+  __u64 base;
+  __u64 bytes;
+};
+
+struct user_message {
+  __u64 name;
+  __u64 name_bytes;
+  __u64 pieces;
+  __u64 count;
+};
+
+// The caller's buffer: one piece, or an array of them in its memory.
+struct buffer {
+  struct io_piece one;
+  __u64 array;
+  __u32 count;
+  __u32 scratch_key;
+  // What is copied: the bytes from `from` to `to` of all pieces in a row.
+  __u64 from;
+  __u64 to;
+  __u64 position;
+  __u32 filled;
+};
+
+enum system_call { // x86-64
+  CALL_READ = 0,
+  CALL_WRITE = 1,
+  CALL_READV = 19,
+  CALL_WRITEV = 20,
+  CALL_SENDTO = 44,
+  CALL_RECVFROM = 45,
+  CALL_SENDMSG = 46,
+  CALL_RECVMSG = 47,
+};
+
+static __always_inline void find_buffer(struct buffer *buffer) {
+  struct task_struct *task = (void *)bpf_get_current_task_btf();
+  struct pt_regs *registers = (void *)bpf_task_pt_regs((void *)task);
+  buffer->count = 0;
+  switch (registers->orig_ax) {
+  case CALL_READ:
+  case CALL_WRITE:
+  case CALL_SENDTO:
+  case CALL_RECVFROM:
+    buffer->one.base = registers->si;
+    buffer->one.bytes = registers->dx;
+    buffer->array = 0;
+    buffer->count = 1;
+    return;
+  case CALL_READV:
+  case CALL_WRITEV:
+    buffer->array = registers->si;
+    buffer->count = registers->dx;
+    return;
+  case CALL_SENDMSG:
+  case CALL_RECVMSG: {
+    struct user_message message = {};
+    if (bpf_probe_read_user(&message, sizeof(message), (void *)registers->si)) return;
+    buffer->array = message.pieces;
+    buffer->count = message.count;
+    return;
+  }
+  }
+}
+
+static long copy_piece(__u32 index, void *context) {
+  struct buffer *buffer = context;
+  struct io_piece piece = buffer->one;
+  if (buffer->array && bpf_probe_read_user(&piece, sizeof(piece), (void *)(buffer->array + index * sizeof(piece))))
+    return 1;
+  __u64 begin = buffer->position;
+  __u64 end = begin + piece.bytes;
+  buffer->position = end;
+  if (end <= buffer->from) return 0;
+  if (begin >= buffer->to) return 1;
+  __u64 skipped = begin < buffer->from ? buffer->from - begin : 0;
+  __u64 bytes = (end < buffer->to ? end : buffer->to) - begin - skipped;
+  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &buffer->scratch_key);
+  if (!scratch) return 1;
+  __u32 at = buffer->filled;
+  if (at >= PAYLOAD_MAX) return 1;
+  if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
+  asm volatile("" : "+r"(bytes));
+  if (bytes == 0 || bytes > PAYLOAD_MAX) return 0;
+  if (bpf_probe_read_user(scratch->payload + at, bytes, (void *)(piece.base + skipped))) return 1;
+  buffer->filled = at + bytes;
+  return 0;
+}
+
+static __always_inline void copy_range(struct buffer *buffer, __u64 from, __u64 to) {
+  buffer->from = from;
+  buffer->to = to;
+  buffer->position = 0;
+  bpf_loop(buffer->count > PIECES_MAX ? PIECES_MAX : buffer->count, copy_piece, buffer, 0);
+}
+
+static __always_inline void read_ports(struct socket_event *event, const struct sock *socket) {
+  event->family = BPF_CORE_READ(socket, __sk_common.skc_family);
+  event->local_port = BPF_CORE_READ(socket, __sk_common.skc_num);
+  event->peer_port = swap_bytes(BPF_CORE_READ(socket, __sk_common.skc_dport));
+}
+
+static __always_inline void read_addresses(struct socket_event *event, const struct sock *socket) {
+  if (event->family == FAMILY_INET) {
+    event->local_address[0] = BPF_CORE_READ(socket, __sk_common.skc_rcv_saddr);
+    event->peer_address[0] = BPF_CORE_READ(socket, __sk_common.skc_daddr);
+    event->local_address[1] = event->local_address[2] = event->local_address[3] = 0;
+    event->peer_address[1] = event->peer_address[2] = event->peer_address[3] = 0;
+    return;
+  }
+  BPF_CORE_READ_INTO(&event->local_address, socket, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
+  BPF_CORE_READ_INTO(&event->peer_address, socket, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
+}
+
+static __always_inline void begin_event(struct scratch *scratch, struct sock *socket, struct socket_state *state) {
+  struct socket_event *event = &scratch->event;
+  __u64 id = bpf_get_current_pid_tgid();
+  event->time_ns = bpf_ktime_get_ns();
+  event->begin_ns = 0;
+  event->cookie = bpf_get_socket_cookie(socket);
+  event->offset = 0;
+  event->tgid = id >> 32;
+  event->tid = (__u32)id;
+  event->result = 0;
+  event->requested = 0;
+  event->head_bytes = event->tail_bytes = 0;
+  event->flags = state->flags;
+  event->state = 0;
+  event->sequence = state->sequence++;
+  read_ports(event, socket);
+}
+
+static __always_inline void submit(struct scratch *scratch, struct loss_counts *counts) {
+  __u64 bytes = scratch->event.head_bytes + scratch->event.tail_bytes;
+  if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
+  settle(counts, bpf_ringbuf_output(&events, scratch, sizeof(struct socket_event) + bytes, 0));
+}
+
+static __always_inline void report_open(struct sock *socket, struct socket_state *state, __u32 scratch_key) {
+  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_key);
+  if (!scratch) return;
+  begin_event(scratch, socket, state);
+  scratch->event.kind = SOCKET_EVENT_OPEN;
+  read_addresses(&scratch->event, socket);
+  submit(scratch, attempt());
+}
+
+// The state of a socket whose operations are reported, or NULL. Runs in the context of the process.
+static __always_inline struct socket_state *watched(struct sock *socket, __u32 scratch_key) {
+  struct socket_state *state = bpf_sk_storage_get(&sockets, socket, 0, 0);
+  if (!state) {
+    __u16 family = BPF_CORE_READ(socket, __sk_common.skc_family);
+    if (family != FAMILY_INET && family != FAMILY_INET6) return NULL;
+    if (!is_watched_port(BPF_CORE_READ(socket, __sk_common.skc_num)) || !is_watched_process()) return NULL;
+    state = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!state) {
+      settle(attempt(), 1);
+      return NULL;
+    }
+    state->flags = SOCKET_FLAG_MIDWAY;
+  }
+  if (state->check == CHECK_WATCHED) return state;
+  if (state->check == CHECK_IGNORED) return NULL;
+  if (!is_watched_process()) {
+    state->check = CHECK_IGNORED;
+    return NULL;
+  }
+  state->check = CHECK_WATCHED;
+  report_open(socket, state, scratch_key);
+  return state;
+}
+
+static __always_inline void capture(struct scratch *scratch, struct buffer *buffer, __u32 result) {
+  struct socket_event *event = &scratch->event;
+  __u32 head = event->head_bytes;
+  __u32 tail = event->tail_bytes;
+  event->head_bytes = event->tail_bytes = 0;
+  if (buffer->count == 0) {
+    event->flags |= SOCKET_FLAG_NO_BUFFER;
+    return;
+  }
+  event->requested = buffer->array ? 0 : buffer->one.bytes;
+  copy_range(buffer, 0, head);
+  event->head_bytes = buffer->filled;
+  if (tail && buffer->filled == head) {
+    copy_range(buffer, result - tail, result);
+    event->tail_bytes = buffer->filled - event->head_bytes;
+  }
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(on_receive, struct sock *socket, int result, int flags) {
+  if (flags & FLAG_PEEK) return 0;
+  struct socket_state *state = watched(socket, 0);
+  if (!state) return 0;
+  struct loss_counts *counts = attempt();
+  if (result == ERROR_AGAIN) {
+    discard(counts);
+    return 0;
+  }
+  __u32 key = 0;
+  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
+  if (!scratch) return 0;
+  begin_event(scratch, socket, state);
+  struct socket_event *event = &scratch->event;
+  event->kind = SOCKET_EVENT_RECEIVE;
+  event->result = result;
+  event->begin_ns = state->arrival_ns;
+  event->offset = state->received;
+  state->arrival_ns = 0;
+  if (result > 0) {
+    state->received += result;
+    __u32 room = state->request_bytes < request_bytes_max ? request_bytes_max - state->request_bytes : 0;
+    __u32 head = result;
+    if (head > room) head = room;
+    if (head > receive_bytes_max) head = receive_bytes_max;
+    if (head > PAYLOAD_MAX) head = PAYLOAD_MAX;
+    state->request_bytes += head;
+    event->head_bytes = head;
+    struct buffer buffer = {.scratch_key = 0};
+    find_buffer(&buffer);
+    capture(scratch, &buffer, result);
+  }
+  submit(scratch, counts);
+  return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(on_send, struct sock *socket, int result, int flags) {
+  struct socket_state *state = watched(socket, 1);
+  if (!state) return 0;
+  struct loss_counts *counts = attempt();
+  __u32 key = 1;
+  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
+  if (!scratch) return 0;
+  begin_event(scratch, socket, state);
+  struct socket_event *event = &scratch->event;
+  event->kind = SOCKET_EVENT_SEND;
+  event->result = result;
+  event->begin_ns = state->send_begin_ns;
+  event->offset = state->sent;
+  state->send_begin_ns = 0;
+  state->request_bytes = 0;
+  if (result > 0) {
+    state->sent += result;
+    __u32 head = result;
+    __u32 tail = 0;
+    if (head > send_bytes_max) {
+      head = send_bytes_max;
+      tail = result - head;
+      if (tail > tail_bytes_max) tail = tail_bytes_max;
+    }
+    event->head_bytes = head;
+    event->tail_bytes = tail;
+    struct buffer buffer = {.scratch_key = 1};
+    find_buffer(&buffer);
+    capture(scratch, &buffer, result);
+  }
+  submit(scratch, counts);
+  return 0;
+}
+
+// When a send began: the time that a blocked one waited for room is the difference to its end.
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(on_send_begin, const struct sock *socket) {
+  struct socket_state *state = bpf_sk_storage_get(&sockets, (void *)socket, 0, 0);
+  if (state && state->check == CHECK_WATCHED && state->send_begin_ns == 0) state->send_begin_ns = bpf_ktime_get_ns();
+  return 0;
+}
+
+// When bytes arrived, which may be long before the server reads them.
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(on_arrival, const struct sock *socket) {
+  struct socket_state *state = bpf_sk_storage_get(&sockets, (void *)socket, 0, 0);
+  if (state && state->check != CHECK_IGNORED && state->arrival_ns == 0) state->arrival_ns = bpf_ktime_get_ns();
+  return 0;
+}
+
+static __always_inline bool is_watched_comm(void) {
+  if (!watched_comm[0]) return false;
+  char comm[COMM_BYTES] = {};
+  bpf_get_current_comm(comm, sizeof(comm));
+  for (int at = 0; at < COMM_BYTES; at++) {
+    if (comm[at] != watched_comm[at]) return false;
+    if (!comm[at]) return true;
+  }
+  return true;
+}
+
+static __always_inline void on_listen(__u16 port) {
+  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  __u32 one = 1;
+  if (is_watched_comm()) bpf_map_update_elem(&targets, &tgid, &one, BPF_ANY);
+  else if (!is_filtered_by_process || !bpf_map_lookup_elem(&targets, &tgid)) return;
+  bpf_map_update_elem(&ports, &port, &one, BPF_ANY);
+}
+
+// Runs in whatever context the packet interrupted: the process is known for a listener only.
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_state, const struct sock *socket, int from, int to) {
+  __u16 port = BPF_CORE_READ(socket, __sk_common.skc_num);
+  if (to == TCP_STATE_LISTEN) {
+    on_listen(port);
+    return 0;
+  }
+  if (to == TCP_STATE_ESTABLISHED) {
+    if (is_watched_port(port)) bpf_sk_storage_get(&sockets, (void *)socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    return 0;
+  }
+  struct socket_state *state = bpf_sk_storage_get(&sockets, (void *)socket, 0, 0);
+  if (!state || state->check != CHECK_WATCHED) return 0;
+  __u32 key = 2;
+  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
+  if (!scratch) return 0;
+  begin_event(scratch, (void *)socket, state);
+  scratch->event.kind = SOCKET_EVENT_STATE;
+  scratch->event.state = to;
+  scratch->event.result = from;
+  submit(scratch, attempt());
+  return 0;
+}
+
+// Workers that a watched process forks are watched too.
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
+  __u32 tgid = parent->tgid;
+  __u32 child_tgid = child->tgid;
+  if (tgid == child_tgid || !bpf_map_lookup_elem(&targets, &tgid)) return 0;
+  __u32 one = 1;
+  bpf_map_update_elem(&targets, &child_tgid, &one, BPF_ANY);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task) {
+  __u32 tgid = task->tgid;
+  if (task->pid == task->tgid) bpf_map_delete_elem(&targets, &tgid);
+  return 0;
+}
+
+char object_license[] SEC("license") = "GPL";

@@ -1,0 +1,116 @@
+import { ProbesError } from '../errors.ts';
+
+/** What happened on a connection of a watched server. */
+export type SocketEventKind = 'open' | 'receive' | 'send' | 'state';
+
+/** One record of the sockets probe. Times are nanoseconds of the kernel's monotonic clock. */
+export interface SocketEvent {
+  readonly kind: SocketEventKind;
+  /** When the operation was done. */
+  readonly timeNs: number;
+  /** When the first byte arrived (receive), or the call began to copy (send); 0 when unknown. */
+  readonly beginNs: number;
+  /** The kernel's own identity of the socket. */
+  readonly cookie: number;
+  /** Bytes of this direction that passed before this operation. */
+  readonly offset: number;
+  readonly tgid: number;
+  readonly tid: number;
+  /** Bytes, or a negative error number. */
+  readonly result: number;
+  /** Bytes that the caller asked for; 0 when unknown. */
+  readonly requested: number;
+  readonly localPort: number;
+  readonly peerPort: number;
+  /** The TCP state that a `state` event tells. */
+  readonly state: number;
+  /** The connection was there before it was watched. */
+  readonly isMidway: boolean;
+  /** The caller's buffer could not be found, so there are no bytes. */
+  readonly lacksBuffer: boolean;
+  /** First bytes of the operation; valid as long as the memory decoded from. */
+  readonly head: Uint8Array;
+  /** Last bytes of the operation, where `head` is not all of it. */
+  readonly tail: Uint8Array;
+  readonly localAddress: string;
+  readonly peerAddress: string;
+}
+
+/*
+ * struct socket_event of sockets.bpf.c, little endian:
+ *
+ *   0 time_ns   8 begin_ns  16 cookie     24 offset      32 tgid  36 tid  40 result  44 requested
+ *  48 head     50 tail      52 local port 54 peer port   56 kind  57 flags 58 state  59 family
+ *  60 sequence 64 local address (16)      80 peer address (16)    96 bytes of the operation
+ */
+export const socketEventHeadBytes = 96;
+
+const kinds: readonly (SocketEventKind | undefined)[] = [
+  undefined,
+  'open',
+  'receive',
+  'send',
+  'state',
+];
+const flagMidway = 1;
+const flagNoBuffer = 2;
+const familyInet = 2;
+const noBytes = new Uint8Array(0);
+
+/** Reads one record. Hot path: once an event; allocates the event and the views of its bytes. Throws `PROBES_EVENT_INVALID`. */
+export function decodeSocketEvent(view: DataView, at: number, byteLength: number): SocketEvent {
+  if (byteLength < socketEventHeadBytes) throw invalid(`${byteLength} bytes are no event`);
+  const kind = kinds[view.getUint8(at + 56)];
+  if (kind === undefined) throw invalid(`${view.getUint8(at + 56)} is no kind of event`);
+  const headBytes = view.getUint16(at + 48, true);
+  const tailBytes = view.getUint16(at + 50, true);
+  if (socketEventHeadBytes + headBytes + tailBytes > byteLength) {
+    throw invalid(`${headBytes} + ${tailBytes} bytes do not fit into ${byteLength}`);
+  }
+  const payloadAt = view.byteOffset + at + socketEventHeadBytes;
+  const flags = view.getUint8(at + 57);
+  const isOpen = kind === 'open';
+  return {
+    kind,
+    timeNs: readUint64(view, at),
+    beginNs: readUint64(view, at + 8),
+    cookie: readUint64(view, at + 16),
+    offset: readUint64(view, at + 24),
+    tgid: view.getUint32(at + 32, true),
+    tid: view.getUint32(at + 36, true),
+    result: view.getInt32(at + 40, true),
+    requested: view.getUint32(at + 44, true),
+    localPort: view.getUint16(at + 52, true),
+    peerPort: view.getUint16(at + 54, true),
+    state: view.getUint8(at + 58),
+    isMidway: (flags & flagMidway) !== 0,
+    lacksBuffer: (flags & flagNoBuffer) !== 0,
+    head: bytesOf(view, payloadAt, headBytes),
+    tail: bytesOf(view, payloadAt + headBytes, tailBytes),
+    localAddress: isOpen ? readAddress(view, at + 64, view.getUint8(at + 59)) : '',
+    peerAddress: isOpen ? readAddress(view, at + 80, view.getUint8(at + 59)) : '',
+  };
+}
+
+function bytesOf(view: DataView, at: number, count: number): Uint8Array {
+  return count === 0 ? noBytes : new Uint8Array(view.buffer, at, count);
+}
+
+/** Exact up to 2^53, which nanoseconds since the machine's start reach after 104 days; then it rounds to 2 ns. */
+function readUint64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 4_294_967_296 + view.getUint32(at, true);
+}
+
+function readAddress(view: DataView, at: number, family: number): string {
+  if (family === familyInet) {
+    return [0, 1, 2, 3].map((index) => view.getUint8(at + index)).join('.');
+  }
+  const words = Array.from({ length: 8 }, (_, index) => view.getUint16(at + index * 2));
+  const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xff_ff;
+  if (isMapped) return readAddress(view, at + 12, familyInet);
+  return words.map((word) => word.toString(16)).join(':');
+}
+
+function invalid(reason: string): ProbesError {
+  return new ProbesError(`decode socket event: ${reason}`, { code: 'PROBES_EVENT_INVALID' });
+}

@@ -1,0 +1,252 @@
+/** The head of a message: its start line in three parts, and its fields with lower-case names. */
+export interface MessageHead {
+  readonly start: readonly [string, string, string];
+  readonly fields: ReadonlyMap<string, string>;
+}
+
+/** How long a message's body is. */
+export type BodyLength =
+  | { readonly kind: 'fixed'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'until-close' }
+  /** What follows is no HTTP any more. */
+  | { readonly kind: 'tunnel' };
+
+/** Who is told what a parser finds. */
+export interface MessageSink {
+  /** A head is whole; answers how long the body is. */
+  onHead(head: MessageHead): BodyLength;
+  onBytes(count: number): void;
+  onBody(bytes: Uint8Array): void;
+  onBodySkipped(count: number): void;
+  onEnd(): void;
+  /** What follows cannot be understood until a message begins with an operation. */
+  onLost(reason: 'head-too-long' | 'framing-lost'): void;
+}
+
+type State =
+  | 'head'
+  | 'fixed'
+  | 'chunk-size'
+  | 'chunk-data'
+  | 'chunk-end'
+  | 'trailers'
+  | 'until-close'
+  | 'tunnel'
+  | 'lost';
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+const chunkLineBytesMax = 1024;
+
+/**
+ * One direction of an HTTP/1.1 connection, in pieces of any size. Bytes that were not captured are skipped within a
+ * body; anywhere else they lose the framing, which is found again where an operation begins with a message.
+ */
+export class MessageParser {
+  readonly #sink: MessageSink;
+  readonly #startForm: RegExp;
+  readonly #headBytesMax: number;
+  #state: State = 'head';
+  #line = '';
+  #headBytes = 0;
+  #lines: string[] = [];
+  #left = 0;
+
+  constructor(
+    sink: MessageSink,
+    options: { readonly startForm: RegExp; readonly headBytesMax: number },
+  ) {
+    this.#sink = sink;
+    this.#startForm = options.startForm;
+    this.#headBytesMax = options.headBytesMax;
+  }
+
+  get isBetweenMessages(): boolean {
+    return this.#state === 'head' && this.#headBytes === 0;
+  }
+
+  get isUntilClose(): boolean {
+    return this.#state === 'until-close';
+  }
+
+  get isLost(): boolean {
+    return this.#state === 'lost';
+  }
+
+  get isTunnel(): boolean {
+    return this.#state === 'tunnel';
+  }
+
+  /** An operation begins: where framing is lost, a message may begin with it. */
+  beginOperation(bytes: Uint8Array): void {
+    if (this.#state !== 'lost') return;
+    const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString(
+      'latin1',
+    );
+    if (this.#startForm.test(start)) this.#beginHead();
+  }
+
+  /** Something was lost, or the connection was met midway. */
+  lose(): void {
+    this.#state = 'lost';
+  }
+
+  feed(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#state === 'lost' || this.#state === 'tunnel') return;
+      at = this.#step(bytes, at);
+    }
+  }
+
+  /** Bytes passed that were not captured. */
+  skip(count: number): void {
+    if (this.#state === 'until-close') this.#sink.onBodySkipped(count);
+    else if ((this.#state === 'fixed' || this.#state === 'chunk-data') && count <= this.#left) {
+      this.#left -= count;
+      this.#sink.onBodySkipped(count);
+      if (this.#left === 0) this.#bodyPieceEnds();
+    } else if (this.#state !== 'lost' && this.#state !== 'tunnel')
+      this.#loseFraming('framing-lost');
+  }
+
+  #step(bytes: Uint8Array, at: number): number {
+    switch (this.#state) {
+      case 'fixed':
+      case 'chunk-data': {
+        const end = Math.min(bytes.length, at + this.#left);
+        this.#left -= end - at;
+        this.#sink.onBody(bytes.subarray(at, end));
+        if (this.#left === 0) this.#bodyPieceEnds();
+        return end;
+      }
+      case 'until-close':
+        this.#sink.onBody(bytes.subarray(at));
+        return bytes.length;
+      case 'head':
+      case 'chunk-size':
+      case 'chunk-end':
+      case 'trailers':
+        return this.#stepLine(bytes, at);
+      case 'tunnel':
+      case 'lost':
+        return bytes.length;
+    }
+  }
+
+  #stepLine(bytes: Uint8Array, at: number): number {
+    const found = bytes.indexOf(lineFeed, at);
+    const end = found < 0 ? bytes.length : found;
+    const isHead = this.#state === 'head';
+    if (isHead) this.#headBytes += end - at + (found < 0 ? 0 : 1);
+    else this.#sink.onBytes(end - at + (found < 0 ? 0 : 1));
+    this.#line += Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at).toString('latin1');
+    const tooLong = isHead
+      ? this.#headBytes > this.#headBytesMax
+      : this.#line.length > chunkLineBytesMax;
+    if (tooLong) {
+      this.#loseFraming(isHead ? 'head-too-long' : 'framing-lost');
+      return bytes.length;
+    }
+    if (found < 0) return bytes.length;
+    const line =
+      this.#line.charCodeAt(this.#line.length - 1) === carriageReturn
+        ? this.#line.slice(0, -1)
+        : this.#line;
+    this.#line = '';
+    this.#takeLine(line);
+    return found + 1;
+  }
+
+  #takeLine(line: string): void {
+    if (this.#state === 'head') this.#takeHeadLine(line);
+    else if (this.#state === 'chunk-size') this.#takeChunkSize(line);
+    else if (this.#state === 'chunk-end') {
+      if (line === '') this.#state = 'chunk-size';
+      else this.#loseFraming('framing-lost');
+    } else if (line === '') this.#endMessage();
+  }
+
+  #takeHeadLine(line: string): void {
+    if (line !== '') {
+      if (this.#lines.length === 0 && !this.#startForm.test(line))
+        this.#loseFraming('framing-lost');
+      else this.#lines.push(line);
+      return;
+    }
+    // Empty lines before a message are allowed (RFC 9112, 2.2).
+    if (this.#lines.length === 0) {
+      this.#headBytes = 0;
+      return;
+    }
+    const head = parseHead(this.#lines);
+    const headBytes = this.#headBytes;
+    this.#lines = [];
+    this.#headBytes = 0;
+    const length = this.#sink.onHead(head);
+    this.#sink.onBytes(headBytes);
+    this.#beginBody(length);
+  }
+
+  #beginBody(length: BodyLength): void {
+    if (length.kind === 'chunked') this.#state = 'chunk-size';
+    else if (length.kind === 'until-close') this.#state = 'until-close';
+    else if (length.kind === 'tunnel') {
+      this.#state = 'tunnel';
+      this.#sink.onEnd();
+    } else if (length.bytes === 0) this.#endMessage();
+    else {
+      this.#state = 'fixed';
+      this.#left = length.bytes;
+    }
+  }
+
+  #takeChunkSize(line: string): void {
+    const digits = /^[0-9a-fA-F]{1,12}(?=\s*(?:;|$))/.exec(line)?.[0];
+    if (digits === undefined) {
+      this.#loseFraming('framing-lost');
+      return;
+    }
+    this.#left = Number.parseInt(digits, 16);
+    this.#state = this.#left === 0 ? 'trailers' : 'chunk-data';
+  }
+
+  #bodyPieceEnds(): void {
+    if (this.#state === 'chunk-data') this.#state = 'chunk-end';
+    else this.#endMessage();
+  }
+
+  #endMessage(): void {
+    this.#beginHead();
+    this.#sink.onEnd();
+  }
+
+  #beginHead(): void {
+    this.#state = 'head';
+    this.#line = '';
+    this.#lines = [];
+    this.#headBytes = 0;
+  }
+
+  #loseFraming(reason: 'head-too-long' | 'framing-lost'): void {
+    this.#state = 'lost';
+    this.#line = '';
+    this.#sink.onLost(reason);
+  }
+}
+
+function parseHead(lines: readonly string[]): MessageHead {
+  const [first = '', ...others] = lines;
+  const [one = '', two = '', ...rest] = first.split(' ');
+  const fields = new Map<string, string>();
+  for (const line of others) {
+    const colon = line.indexOf(':');
+    if (colon <= 0) continue;
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    const before = fields.get(name);
+    fields.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  return { start: [one, two, rest.join(' ')], fields };
+}
