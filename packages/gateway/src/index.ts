@@ -30,12 +30,13 @@ export {
 } from './endpoints/endpoint-router.ts';
 export { type EngineKind, engineKinds } from './engines/engine-kind.ts';
 export { GatewayError, type GatewayErrorCode } from './errors.ts';
+export { type Gateway, type GatewayOptions, startGateway } from './http/gateway-server.ts';
 export {
-  type Gateway,
-  type GatewayOptions,
+  claimPlace,
+  type ListenOptions,
   type ListenPlace,
-  startGateway,
-} from './http/gateway-server.ts';
+  whyPortNotShared,
+} from './http/listen.ts';
 export {
   jsonAnswer,
   type OwnAnswer,

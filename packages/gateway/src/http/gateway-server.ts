@@ -3,7 +3,6 @@ import { type ApiError, draining, errorBody, errorHeaders } from '@millrace/open
 import type { Clock, Timer } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
 import type { Backend } from '../backends/backend.ts';
-import { GatewayError } from '../errors.ts';
 import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -12,6 +11,7 @@ import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts'
 import { endToEnd } from './headers.ts';
 import type { OwnAnswer, OwnRequest, OwnRoute } from './own-route.ts';
 import { readBody } from './read-body.ts';
+import { listenAt, type ListenOptions, type ListenPlace } from './listen.ts';
 import { relay } from './relay.ts';
 import { tenantHeader, tenantOf } from './tenant.ts';
 
@@ -29,11 +29,6 @@ export interface GatewayOptions {
   readonly bounds?: Partial<GatewayBounds>;
 }
 
-/** Where a gateway listens. */
-export type ListenPlace =
-  | { readonly host: string; readonly port: number }
-  | { readonly socket: string };
-
 /** A gateway that listens. */
 export interface Gateway extends AsyncDisposable {
   /** Where it listens; a port of 0 has become the one that was given. */
@@ -48,17 +43,15 @@ export interface Gateway extends AsyncDisposable {
 const drainLookMs = 20;
 
 /** Starts a gateway. Throws `GATEWAY_ADDRESS_IN_USE` and `GATEWAY_LISTEN_FAILED`. */
-export async function startGateway(
-  options: GatewayOptions & { readonly listen: ListenPlace },
-): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions & ListenOptions): Promise<Gateway> {
   const path = new DataPath(options);
   const server = createServer({ requestTimeout: path.bounds.requestMsMax }, (request, response) => {
     void path.answer(request, response);
   });
   server.maxConnections = path.bounds.connectionsMax;
-  await listen(server, options.listen);
+  const place = await listenAt(server, options);
   return {
-    place: boundPlace(server, options.listen),
+    place,
     get activeCount() {
       return path.activeCount;
     },
@@ -214,36 +207,6 @@ function headersFor(request: IncomingMessage, asked: Asked): HeaderBlock {
 }
 
 const keyHeaders = ['authorization', 'x-api-key'];
-
-async function listen(server: Server, place: ListenPlace): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const where = 'socket' in place ? place.socket : `${place.host}:${place.port}`;
-      reject(
-        cause.code === 'EADDRINUSE'
-          ? new GatewayError(
-              `listen on ${where}: it is in use; stop what uses it, or choose another`,
-              {
-                code: 'GATEWAY_ADDRESS_IN_USE',
-                cause,
-              },
-            )
-          : new GatewayError(`listen on ${where}: ${cause.message}`, {
-              code: 'GATEWAY_LISTEN_FAILED',
-              cause,
-            }),
-      );
-    });
-    if ('socket' in place) server.listen(place.socket, resolve);
-    else server.listen(place.port, place.host, resolve);
-  });
-}
-
-function boundPlace(server: Server, asked: ListenPlace): ListenPlace {
-  const address = server.address();
-  if ('socket' in asked || address === null || typeof address === 'string') return asked;
-  return { host: asked.host, port: address.port };
-}
 
 async function drainServer(
   server: Server,
