@@ -7,7 +7,8 @@ export type {
   BtfType,
   BtfTypeOf,
 } from './btf/btf-types.ts';
-export { readBtf } from './btf/read-btf.ts';
+export { readKernelBtf } from './btf/kernel-btf.ts';
+export { readBtf, readBtfLazily } from './btf/read-btf.ts';
 export {
   type ElfFile,
   type ElfRelocation,
@@ -57,3 +58,4 @@ export type { ConstantSpec } from './spec/constants.ts';
 export type { MapSpec } from './spec/maps.ts';
 export { type ObjectSpec, type ProgramSpec, readObjectSpec } from './spec/object-spec.ts';
 export type { ProgramKind } from './spec/program-kind.ts';
+export type { TypeUse } from './spec/relocations.ts';

@@ -5,19 +5,32 @@ import type { BtfAliasKind, BtfType, BtfTypeOf } from './btf-types.ts';
 const depthMax = 32;
 const pointerBytes = 8;
 
+/** Where types come from: an array of them, or bytes that are read when they are asked for. */
+export interface BtfSource {
+  readonly length: number;
+  at(id: number): BtfType | undefined;
+  /** Ids of the types that may have a name. */
+  named(name: string): Iterable<number>;
+}
+
 /** The types of an object or of the kernel, by id. */
 export class Btf {
-  readonly types: readonly BtfType[];
+  readonly #source: BtfSource;
 
-  constructor(types: readonly BtfType[]) {
-    this.types = types;
+  constructor(source: BtfSource) {
+    this.#source = source;
+  }
+
+  /** How many types there are, with void. */
+  get length(): number {
+    return this.#source.length;
   }
 
   /** The type of an id. Throws `BPF_BTF_INVALID` where there is none. */
   type(id: number): BtfType {
-    const type = this.types[id];
+    const type = this.#source.at(id);
     if (type === undefined) {
-      throw invalid(`look up type ${id}: there are ${this.types.length}`);
+      throw invalid(`look up type ${id}: there are ${this.length}`);
     }
     return type;
   }
@@ -36,7 +49,11 @@ export class Btf {
   find<Kind extends BtfType['kind']>(kind: Kind, name: string): BtfTypeOf<Kind> | undefined {
     const isWanted = (type: BtfType): type is BtfType & BtfTypeOf<Kind> =>
       type.kind === kind && type.name === name;
-    return this.types.find(isWanted);
+    for (const id of this.#source.named(name)) {
+      const type = this.type(id);
+      if (isWanted(type)) return type;
+    }
+    return undefined;
   }
 
   /** How many bytes a value of a type takes. Throws `BPF_BTF_INVALID` for a type without values. */

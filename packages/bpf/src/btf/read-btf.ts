@@ -7,8 +7,57 @@ const magic = 0xeb9f;
 const headerBytes = 24;
 const typeHeaderBytes = 12;
 
-/** Reads BTF: of an object's `.BTF` section or of the kernel. Throws `BPF_BTF_INVALID`, which names the byte. */
+/** Reads all of an object's `.BTF` section. Throws `BPF_BTF_INVALID`, which names the byte. */
 export function readBtf(bytes: Uint8Array): Btf {
+  const cursor = startOf(bytes);
+  const types: BtfType[] = [{ kind: 'void', name: '' }];
+  while (cursor.at < cursor.end) types.push(readType(cursor));
+  const byName = Map.groupBy(types.keys(), (id) => types[id]?.name ?? '');
+  return new Btf({
+    length: types.length,
+    at: (id) => types[id],
+    named: (name) => byName.get(name) ?? [],
+  });
+}
+
+/**
+ * Reads BTF type by type, when one is asked for: the kernel has more than a hundred thousand. Throws `BPF_BTF_INVALID`,
+ * which names the byte, for what does not add up, also later.
+ */
+export function readBtfLazily(bytes: Uint8Array): Btf {
+  const cursor = startOf(bytes);
+  const offsets: number[] = [];
+  const names: number[] = [];
+  while (cursor.at < cursor.end) {
+    offsets.push(cursor.at);
+    names.push(cursor.reader.uint32(cursor.at));
+    cursor.at += sizeOfType(cursor);
+  }
+  const { strings } = cursor;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(strings);
+  return new Btf({
+    length: offsets.length + 1,
+    at: (id) => {
+      if (id === 0) return { kind: 'void', name: '' };
+      const at = offsets[id - 1];
+      return at === undefined ? undefined : readType({ ...cursor, at });
+    },
+    *named(name) {
+      // Each string stands in the table once, between zero bytes.
+      const place = text.indexOf(`\0${name}\0`) + 1;
+      if (place === 0) return;
+      for (
+        let index = names.indexOf(place);
+        index !== -1;
+        index = names.indexOf(place, index + 1)
+      ) {
+        yield index + 1;
+      }
+    },
+  });
+}
+
+function startOf(bytes: Uint8Array): Cursor {
   const reader = new ByteReader(bytes, { name: 'BTF', code: 'BPF_BTF_INVALID' });
   if (reader.byteLength < headerBytes) reader.fail(0, `${reader.byteLength} bytes are no header`);
   if (reader.uint16(0) !== magic) reader.fail(0, 'it does not start with the mark of BTF');
@@ -16,16 +65,14 @@ export function readBtf(bytes: Uint8Array): Btf {
   const base = reader.uint32(4);
   const start = base + reader.uint32(8);
   const end = start + reader.uint32(12);
-  const cursor: Cursor = { reader, strings: base + reader.uint32(16), at: start };
   reader.slice(start, end - start);
-  const types: BtfType[] = [{ kind: 'void', name: '' }];
-  while (cursor.at < end) types.push(readType(cursor));
-  return new Btf(types);
+  return { reader, strings: base + reader.uint32(16), at: start, end };
 }
 
 interface Cursor {
   readonly reader: ByteReader;
   readonly strings: number;
+  readonly end: number;
   at: number;
 }
 
@@ -79,6 +126,39 @@ function readType(cursor: Cursor): BtfType {
   const read = kindReaders[kind];
   if (read === undefined) return reader.fail(at, `kind ${kind} of a type is unknown`);
   return read(cursor, header);
+}
+
+/** Bytes that follow the header of a type, for each of its members and besides them, by kind. */
+const bodyBytes: readonly (readonly [each: number, besides: number] | undefined)[] = [
+  undefined,
+  [0, 4],
+  [0, 0],
+  [0, 12],
+  [12, 0],
+  [12, 0],
+  [8, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0],
+  [8, 0],
+  [0, 4],
+  [12, 0],
+  [0, 0],
+  [0, 4],
+  [0, 0],
+  [12, 0],
+];
+
+function sizeOfType({ reader, at }: Cursor): number {
+  const description = reader.uint32(at + 4);
+  const kind = (description >>> 24) & 0x1f;
+  const body = bodyBytes[kind];
+  if (body === undefined) return reader.fail(at, `kind ${kind} of a type is unknown`);
+  const [each, besides] = body;
+  return typeHeaderBytes + each * (description & 0xffff) + besides;
 }
 
 function nameAt(cursor: Cursor, at: number): string {

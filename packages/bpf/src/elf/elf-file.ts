@@ -23,6 +23,8 @@ export type ElfSymbolKind = 'function' | 'object' | 'section' | 'other';
 export interface ElfSymbol {
   readonly name: string;
   readonly kind: ElfSymbolKind;
+  /** A weak symbol may stay without a definition. */
+  readonly isWeak: boolean;
   readonly sectionIndex: number;
   readonly value: number;
   readonly byteLength: number;
@@ -42,6 +44,7 @@ const headerBytes = 64;
 const sectionHeaderBytes = 64;
 const symbolBytes = 24;
 const symbolTableType = 2;
+const weakBinding = 2;
 const relocationType = 9;
 const relocationBytes = 16;
 const noBitsType = 8;
@@ -151,6 +154,7 @@ function readSymbols(
     return {
       name: stringAt(reader, names, reader.uint32(at)),
       kind: symbolKinds[reader.uint8(at + 4) & 0xf] ?? 'other',
+      isWeak: reader.uint8(at + 4) >>> 4 === weakBinding,
       sectionIndex: reader.uint16(at + 6),
       value: reader.offset64(at + 8),
       byteLength: reader.offset64(at + 16),

@@ -1,4 +1,5 @@
 import { UnsupportedError } from '@millrace/stdx';
+import { readKernelBtf } from '../btf/kernel-btf.ts';
 import { BpfError } from '../errors.ts';
 import { capabilitiesFor, effectiveCapabilities } from '../programs/capabilities.ts';
 import type { VerifiedObject } from '../signing/signature.ts';
@@ -6,6 +7,7 @@ import { type ObjectSpec, type ProgramSpec, readObjectSpec } from '../spec/objec
 import { describeErrno, errno } from '../sys/errno.ts';
 import { type Libbpf, openLibbpf } from '../sys/libbpf.ts';
 import { type Attempt, attemptLoad, isLogCut, kernelRelease } from './load-attempt.ts';
+import { functionLacksOf, lacksOf, needsKernelTypes } from './compatibility.ts';
 import { checkLoadOptions, type LoadOptions, verifierLogBytes } from './load-options.ts';
 import { lastVerifierLines, type LoadReport, type ProgramReport } from './load-report.ts';
 import { LoadedObject } from './loaded-object.ts';
@@ -24,6 +26,7 @@ export function loadObject(verified: VerifiedObject, options: LoadOptions = {}):
   const faults = new Map<string, Fault>();
   const wanted = new Set(choosePrograms(spec, options));
   refuseWithoutCapabilities(spec, wanted, faults);
+  refuseWithoutKernelTypes(spec, wanted, faults);
   const libbpf = openLibbpf();
   const loaded = loadWhatIsAccepted({ libbpf, spec, options, wanted, faults });
   const report: LoadReport = {
@@ -69,6 +72,43 @@ function refuseWithoutCapabilities(
         code: 'BPF_CAPABILITY_MISSING',
         needs: lacking.join(', '),
       }),
+    );
+  }
+}
+
+/** Names what is missing before the kernel is asked, which would only say that an instruction is invalid. */
+function refuseWithoutKernelTypes(
+  spec: ObjectSpec,
+  wanted: Set<string>,
+  faults: Map<string, Fault>,
+): void {
+  const programs = spec.programs.filter(
+    (program) => wanted.has(program.name) && needsKernelTypes(program),
+  );
+  const callsKernel = spec.programs.some(({ kernelFunctions }) => kernelFunctions.length > 0);
+  if (programs.length === 0 && !callsKernel) return;
+  const kernel = readKernelBtf();
+  const functions = functionLacksOf(spec, kernel);
+  if (functions.length > 0) {
+    throw new UnsupportedError(
+      `load eBPF object: Linux ${kernelRelease()} has no function ${functions.join(', ')}; libbpf loads nothing ` +
+        'of an object that calls it, unless it is declared __weak',
+      {
+        code: 'BPF_KERNEL_UNSUPPORTED',
+        needs: `a kernel that has function ${functions.join(', ')}`,
+      },
+    );
+  }
+  for (const program of programs) {
+    const lacks = lacksOf(program, kernel);
+    if (lacks.length === 0) continue;
+    wanted.delete(program.name);
+    faults.set(
+      program.name,
+      new UnsupportedError(
+        `load program "${program.name}": Linux ${kernelRelease()} has no ${lacks.join(', no ')}`,
+        { code: 'BPF_KERNEL_UNSUPPORTED', needs: `a kernel that has ${lacks.join(', ')}` },
+      ),
     );
   }
 }

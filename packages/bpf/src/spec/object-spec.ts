@@ -5,6 +5,7 @@ import { BpfError } from '../errors.ts';
 import { type ConstantSpec, readConstants } from './constants.ts';
 import { type MapSpec, readMaps } from './maps.ts';
 import { type ProgramKind, programKindOf } from './program-kind.ts';
+import { readTypeUses, type TypeUse } from './relocations.ts';
 
 /** A program of an object, as its section describes it. */
 export interface ProgramSpec {
@@ -17,6 +18,10 @@ export interface ProgramSpec {
   readonly byteLength: number;
   /** Names of the maps that it, or a function that it may call, uses. */
   readonly maps: readonly string[];
+  /** What it reads of the kernel's types. */
+  readonly typeUses: readonly TypeUse[];
+  /** Names of functions of the kernel that it calls and cannot do without. */
+  readonly kernelFunctions: readonly string[];
 }
 
 /** An object file as plain data: read without privileges, before the kernel is asked for anything. */
@@ -46,10 +51,13 @@ export function readObjectSpec(bytes: Uint8Array): ObjectSpec {
   const btfSection = sectionOf(elf, '.BTF');
   if (btfSection === undefined) throw invalid('it has no section ".BTF"; compile it with -g');
   const btf = readBtf(btfSection.bytes);
+  const extension = sectionOf(elf, '.BTF.ext');
+  const typeUses =
+    extension === undefined ? [] : readTypeUses(extension.bytes, btfSection.bytes, btf);
   return {
     bytes,
     license: readLicense(sectionOf(elf, 'license')),
-    programs: readPrograms(elf),
+    programs: readPrograms(elf, { btf, typeUses }),
     maps: readMaps(btf),
     constants: readConstants(elf, btf),
     btf,
@@ -67,36 +75,55 @@ function readLicense(section: ElfSection | undefined): string {
   return end === -1 ? text : text.slice(0, end);
 }
 
-function readPrograms(elf: ElfFile): readonly ProgramSpec[] {
+interface Types {
+  readonly btf: Btf;
+  readonly typeUses: readonly TypeUse[];
+}
+
+function readPrograms(elf: ElfFile, { btf, typeUses }: Types): readonly ProgramSpec[] {
   return elf.symbols.flatMap((symbol) => {
     const section = elf.sections[symbol.sectionIndex];
     // Functions in .text are called by programs; they are none themselves.
     if (symbol.kind !== 'function' || section?.isExecutable !== true) return [];
     if (section.name === '.text') return [];
+    const isOwn = (offset: number): boolean =>
+      offset >= symbol.value && offset < symbol.value + symbol.byteLength;
     return [
       {
         name: symbol.name,
         section: section.name,
         ...programKindOf(section.name),
         byteLength: symbol.byteLength,
-        maps: mapsOf(elf, symbol, section),
+        ...relocatedOf(elf, { btf, section, isOwn }),
+        typeUses: typeUses.filter((use) => use.section === section.name && isOwn(use.offset)),
       },
     ];
   });
 }
 
-function mapsOf(elf: ElfFile, program: ElfSymbol, section: ElfSection): readonly string[] {
-  const names = elf.relocations.flatMap(({ sectionIndex, offset, symbol }) => {
-    const isOwn =
-      sectionIndex === section.index &&
-      offset >= program.value &&
-      offset < program.value + program.byteLength;
+interface ProgramPlace {
+  readonly btf: Btf;
+  readonly section: ElfSection;
+  readonly isOwn: (offset: number) => boolean;
+}
+
+function relocatedOf(
+  elf: ElfFile,
+  { btf, section, isOwn }: ProgramPlace,
+): Pick<ProgramSpec, 'maps' | 'kernelFunctions'> {
+  const symbols = elf.relocations.flatMap(({ sectionIndex, offset, symbol }) => {
     // Which programs call a function of .text is not followed: each may.
     const isShared = elf.sections[sectionIndex]?.name === '.text';
-    const isMap = elf.sections[symbol.sectionIndex]?.name === '.maps';
-    return isMap && (isOwn || isShared) ? [symbol.name] : [];
+    return isShared || (sectionIndex === section.index && isOwn(offset)) ? [symbol] : [];
   });
-  return [...new Set(names)];
+  const isMap = ({ sectionIndex }: ElfSymbol): boolean =>
+    elf.sections[sectionIndex]?.name === '.maps';
+  const isNeeded = ({ sectionIndex, name, isWeak }: ElfSymbol): boolean =>
+    sectionIndex === 0 && name !== '' && !isWeak && btf.find('function', name) !== undefined;
+  return {
+    maps: [...new Set(symbols.filter(isMap).map(({ name }) => name))],
+    kernelFunctions: [...new Set(symbols.filter(isNeeded).map(({ name }) => name))],
+  };
 }
 
 function invalid(what: string): BpfError {
