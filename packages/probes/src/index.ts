@@ -1,11 +1,21 @@
 export { Assembly, type AssemblyCounts } from './assembly/assembly.ts';
+export { decodeRunQueueEvent, type RunQueueEvent } from './decoders/run-queue-event.ts';
 export {
   decodeSocketEvent,
   type SocketEvent,
   socketEventHeadBytes,
   type SocketEventKind,
 } from './decoders/socket-event.ts';
+export {
+  decodeTcpEvent,
+  type TcpEvent,
+  type TcpEventKind,
+  type TcpLimit,
+} from './decoders/tcp-event.ts';
 export { ProbesError, type ProbesErrorCode } from './errors.ts';
+export type { ConnectionHealth } from './health/connection-health.ts';
+export type { Passage, TcpEpisode } from './health/tcp-episode.ts';
+export { TcpLedger, type TcpLedgerOptions } from './health/tcp-ledger.ts';
 export type { FlowStall } from './http2/window-ledger.ts';
 export type { AssemblyOptions } from './options.ts';
 export type {

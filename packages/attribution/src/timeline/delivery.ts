@@ -29,7 +29,7 @@ export function deliveriesNs(
  * when it left, unless something is known to have held it, or the acknowledgement is later than delaying explains.
  */
 function reachNs(write: OutputWrite, holds: Holds, options: ResolvedAttributionOptions): number {
-  const leftNs = write.sentNs ?? write.endNs;
+  const leftNs = write.sentNs ?? Math.max(write.queuedNs ?? 0, write.endNs);
   const { ackedNs } = write;
   const throughNs = holdEndNs(leftNs, holds.complete, options.skewNsMax);
   if (ackedNs === undefined) return throughNs;

@@ -1,0 +1,180 @@
+import type { TcpEvent } from '../decoders/tcp-event.ts';
+import type { Passage, TcpEpisode } from './tcp-episode.ts';
+
+/** What an acknowledgement showed. `sent` is how far it was before TCP answered it. */
+interface Sample {
+  readonly timeNs: number;
+  readonly acked: number;
+  readonly sent: number;
+  readonly written: number;
+  readonly duplicates: number;
+}
+
+interface Segment {
+  readonly atNs: number;
+  readonly begin: number;
+  readonly end: number;
+  readonly trigger: 'rto' | 'fast' | 'tlp';
+  readonly duplicates: number;
+}
+
+const recoveryState = 3;
+const lossState = 4;
+/** After a needless retransmission is acknowledged, how long until the peer's word of it may come. */
+const duplicateNsMax = 300_000_000;
+
+/** The account of one connection's TCP. What is older than its bounds is forgotten first. */
+export class ConnectionHealth {
+  readonly #samplesMax: number;
+  #samples: Sample[] = [];
+  #segments: Segment[] = [];
+  #episodes: TcpEpisode[] = [];
+  #zeroSinceNs: number | undefined;
+  #lastNs = 0;
+  #releasedNs: number | undefined;
+
+  constructor(samplesMax: number) {
+    this.#samplesMax = samplesMax;
+  }
+
+  /** When the server let go of the connection. */
+  get releasedNs(): number | undefined {
+    return this.#releasedNs;
+  }
+
+  take(event: TcpEvent): void {
+    if (event.kind === 'ack') this.#acknowledge(event);
+    else if (event.kind === 'retransmit') this.#retransmit(event);
+    else if (event.kind === 'queued') this.#note('local_queue', event.beginNs, event.timeNs);
+    else if (event.kind === 'blocked') this.#note('write_blocked', event.beginNs, event.timeNs);
+    else if (event.kind === 'reset') {
+      const { timeNs } = event;
+      this.#episodes.push({ kind: 'peer_gone', how: 'rst', startNs: timeNs, endNs: timeNs });
+    } else this.#releasedNs = event.timeNs;
+    this.#lastNs = Math.max(this.#lastNs, event.timeNs);
+    this.#forget();
+  }
+
+  /** Bytes that had been written by the first acknowledgement after a moment. */
+  writtenAfter(timeNs: number): number | undefined {
+    return this.#samples[this.#firstAfter(timeNs)]?.written;
+  }
+
+  /** How the bytes before `offset` went, if they were written at `writtenNs`. */
+  passageOf(offset: number, writtenNs: number): Passage {
+    const first = this.#firstAfter(writtenNs);
+    let queuedNs = writtenNs;
+    for (let index = first; index < this.#samples.length; index++) {
+      const sample = this.#samples[index];
+      if (sample === undefined) break;
+      if (sample.acked >= offset) return { queuedNs, ackedNs: sample.timeNs };
+      // It was not sent before this acknowledgement, so that at the earliest the answer to it sent it.
+      if (sample.sent < offset) queuedNs = sample.timeNs;
+    }
+    return { queuedNs, ackedNs: undefined };
+  }
+
+  /** Everything between two moments. `sentNs` tells when the byte after an offset had been written. */
+  episodes(
+    startNs: number,
+    endNs: number,
+    sentNs: (offset: number) => number | undefined,
+  ): readonly TcpEpisode[] {
+    const zero: readonly TcpEpisode[] =
+      this.#zeroSinceNs === undefined
+        ? []
+        : [
+            {
+              kind: 'zero_window',
+              startNs: this.#zeroSinceNs,
+              endNs: Math.max(endNs, this.#zeroSinceNs),
+            },
+          ];
+    const recoveries = this.#segments.map((segment) => this.#recovery(segment, sentNs));
+    return [...this.#episodes, ...zero, ...recoveries].filter(
+      (episode) => episode.startNs <= endNs && episode.endNs >= startNs,
+    );
+  }
+
+  #acknowledge(event: TcpEvent): void {
+    const { timeNs, acked, sent, written, duplicates } = event;
+    const previousNs = this.#samples.at(-1)?.timeNs;
+    if (previousNs !== undefined) {
+      if (event.limit === 'peer-window') this.#note('rwnd_limited', previousNs, timeNs);
+      if (event.limit === 'send-buffer') this.#note('sndbuf_limited', previousNs, timeNs);
+    }
+    if (event.window === 0) this.#zeroSinceNs ??= timeNs;
+    else if (this.#zeroSinceNs !== undefined) {
+      this.#note('zero_window', this.#zeroSinceNs, timeNs);
+      this.#zeroSinceNs = undefined;
+    }
+    this.#samples.push({ timeNs, acked, sent, written, duplicates });
+  }
+
+  #retransmit(event: TcpEvent): void {
+    const { timeNs: atNs, segmentBegin: begin, segmentEnd: end, duplicates } = event;
+    this.#segments.push({ atNs, begin, end, trigger: triggerOf(event), duplicates });
+  }
+
+  #recovery(segment: Segment, sentNs: (offset: number) => number | undefined): TcpEpisode {
+    const { atNs, begin, end, trigger } = segment;
+    const index = this.#firstAfter(atNs);
+    const acknowledged = this.#samples.slice(index).find(({ acked }) => acked >= end);
+    const endNs = acknowledged?.timeNs ?? Math.max(this.#lastNs, atNs);
+    const isSpurious = this.#wasNeedless(segment, endNs);
+    return {
+      kind: 'retransmit',
+      trigger: isSpurious ? 'spurious' : trigger,
+      startNs: Math.min(sentNs(begin) ?? atNs, atNs),
+      atNs,
+      endNs,
+    };
+  }
+
+  /** Of what was sent again together, all of it was needless if the peer had as many of them already. */
+  #wasNeedless({ atNs, duplicates }: Segment, endNs: number): boolean {
+    const untilNs = endNs + duplicateNsMax;
+    const together = this.#segments.filter((other) => other.atNs >= atNs && other.atNs <= endNs);
+    const later = this.#samples
+      .slice(this.#firstAfter(atNs))
+      .filter(({ timeNs }) => timeNs <= untilNs);
+    return (later.at(-1)?.duplicates ?? duplicates) - duplicates >= Math.max(1, together.length);
+  }
+
+  #note(
+    kind: 'zero_window' | 'rwnd_limited' | 'sndbuf_limited' | 'local_queue' | 'write_blocked',
+    startNs: number,
+    endNs: number,
+  ): void {
+    const last = this.#episodes.at(-1);
+    if (last?.kind === kind && last.endNs === startNs) {
+      this.#episodes[this.#episodes.length - 1] = { kind, startNs: last.startNs, endNs };
+    } else this.#episodes.push({ kind, startNs, endNs });
+  }
+
+  #firstAfter(timeNs: number): number {
+    let [low, high] = [0, this.#samples.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#samples[middle]?.timeNs ?? Infinity) > timeNs) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** A quarter at once, so that forgetting costs little for each event. */
+  #forget(): void {
+    const most = this.#samplesMax;
+    if (this.#samples.length > most) this.#samples = this.#samples.slice(-Math.ceil(most * 0.75));
+    if (this.#segments.length > most)
+      this.#segments = this.#segments.slice(-Math.ceil(most * 0.75));
+    if (this.#episodes.length > most)
+      this.#episodes = this.#episodes.slice(-Math.ceil(most * 0.75));
+  }
+}
+
+/** In the state of loss only the timer has put TCP; in recovery duplicate acknowledgements; else it is a probe. */
+function triggerOf({ congestion }: TcpEvent): Segment['trigger'] {
+  if (congestion === lossState) return 'rto';
+  return congestion === recoveryState ? 'fast' : 'tlp';
+}
