@@ -233,7 +233,8 @@ static __always_inline void begin_event(struct scratch *scratch, struct sock *so
 static __always_inline void submit(struct scratch *scratch, struct loss_counts *counts) {
   __u64 bytes = scratch->event.head_bytes + scratch->event.tail_bytes;
   if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
-  settle(counts, bpf_ringbuf_output(&events, scratch, sizeof(struct socket_event) + bytes, 0));
+  // The reader looks at intervals: waking it would be the server's time.
+  settle(counts, bpf_ringbuf_output(&events, scratch, sizeof(struct socket_event) + bytes, BPF_RB_NO_WAKEUP));
 }
 
 static __always_inline void report_open(struct sock *socket, struct socket_state *state, __u32 scratch_key) {

@@ -26,3 +26,13 @@ export type {
   RequestEnding,
   RequestRecord,
 } from './requests/request-record.ts';
+export type { LossCounts, ProgramState } from './live/probe-object.ts';
+export { type RecordVisitor, type RingProbe, SocketsProbe } from './live/sockets-probe.ts';
+export type { WatchFilter } from './live/watch-filter.ts';
+export {
+  encodeRecordedEvent,
+  encodeRecordingHead,
+  type RecordedEvent,
+  type RecordingHead,
+  readRecording,
+} from './recording/recording.ts';

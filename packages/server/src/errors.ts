@@ -4,6 +4,7 @@ import { FaultError, type FaultOptions } from '@millrace/stdx';
 export type ServerErrorCode =
   | 'SERVER_ADDRESS_IN_USE'
   | 'SERVER_ENGINE_FAILED'
+  | 'SERVER_KERNEL_VIEW_UNAVAILABLE'
   | 'SERVER_MODEL_UNAVAILABLE'
   | 'SERVER_MODEL_UNREADABLE'
   | 'SERVER_SETTING_INVALID';

@@ -27,6 +27,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'talk to a served model in the terminal',
     load: async () => (await import('./chat-command.ts')).runChatCommand,
   },
+  trace: {
+    summary: 'watch LLM servers of this machine from the kernel, and say why requests were slow',
+    load: async () => (await import('./trace-command.ts')).runTraceCommand,
+  },
   doctor: {
     summary: 'say what this machine has and lacks',
     load: async () => (await import('./doctor-command.ts')).runDoctorCommand,

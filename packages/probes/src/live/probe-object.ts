@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import {
+  attachTrace,
+  type ConstantValue,
+  type Link,
+  loadObject,
+  type LoadedObject,
+  verifyObject,
+} from '@millrace/bpf';
+import { messageOf } from '@millrace/stdx';
+
+/** How often a probe had something to tell, and what became of it: attempted = delivered + dropped + discarded. */
+export interface LossCounts {
+  readonly attempted: number;
+  readonly delivered: number;
+  /** There was no room in the ring. */
+  readonly dropped: number;
+  /** It was not worth telling. */
+  readonly discarded: number;
+}
+
+/** A program of a probe: attached, or why it is not. */
+export interface ProgramState {
+  readonly name: string;
+  readonly isAttached: boolean;
+  readonly reason: string;
+}
+
+/** What a probe's object is loaded with. */
+export interface ProbeObjectOptions {
+  readonly name: string;
+  readonly only?: readonly string[];
+  readonly constants?: Readonly<Record<string, ConstantValue>>;
+  /** Called between loading and attaching, so that no event comes before the filter is set. */
+  readonly prepare: (loaded: LoadedObject) => void;
+  readonly attach?: (loaded: LoadedObject, program: string) => readonly Link[];
+}
+
+/** An object of ours in the kernel, with everything attached that can be. Disposing detaches and unloads it. */
+export class ProbeObject implements Disposable {
+  readonly loaded: LoadedObject;
+  readonly programs: readonly ProgramState[];
+  readonly #links: Link[] = [];
+
+  constructor(options: ProbeObjectOptions) {
+    const bytes = readFileSync(new URL(`../../bpf/${options.name}.bpf.o`, import.meta.url));
+    const { only, constants } = options;
+    this.loaded = loadObject(verifyObject(bytes, { allowsUnsigned: true }), {
+      ...(only === undefined ? {} : { only }),
+      ...(constants === undefined ? {} : { constants }),
+    });
+    try {
+      options.prepare(this.loaded);
+      this.programs = this.#attachAll(options.attach ?? attachAsTrace);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The probe's account, all processors together. */
+  losses(): LossCounts {
+    const sums = [0, 0, 0, 0];
+    for (const value of this.loaded.map('losses').lookupPerCpu(0) ?? []) {
+      const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+      for (const [at] of sums.entries()) {
+        sums[at] = (sums[at] ?? 0) + Number(view.getBigUint64(at * 8, true));
+      }
+    }
+    const [attempted = 0, delivered = 0, dropped = 0, discarded = 0] = sums;
+    return { attempted, delivered, dropped, discarded };
+  }
+
+  [Symbol.dispose](): void {
+    for (const link of this.#links.splice(0)) link[Symbol.dispose]();
+    this.loaded[Symbol.dispose]();
+  }
+
+  #attachAll(attach: NonNullable<ProbeObjectOptions['attach']>): readonly ProgramState[] {
+    const states: ProgramState[] = [];
+    for (const { name, outcome, reason, needs } of this.loaded.report.programs) {
+      if (outcome === 'skipped') continue;
+      if (outcome === 'failed') {
+        const lacking = needs === undefined ? reason : `${reason}; it needs ${needs}`;
+        states.push({ name, isAttached: false, reason: lacking });
+        continue;
+      }
+      try {
+        this.#links.push(...attach(this.loaded, name));
+        states.push({ name, isAttached: true, reason: '' });
+      } catch (error) {
+        states.push({ name, isAttached: false, reason: messageOf(error) });
+      }
+    }
+    return states;
+  }
+}
+
+function attachAsTrace(loaded: LoadedObject, program: string): readonly Link[] {
+  return [attachTrace(loaded.program(program))];
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requireKernel } from '@millrace/bpf/testing';
+import { Assembly } from '../assembly/assembly.ts';
+import { decodeSocketEvent } from '../decoders/socket-event.ts';
+import type { RequestRecord } from '../requests/request-record.ts';
+import { listen } from '../testing/capture-bytes.ts';
+import { SocketsProbe } from './sockets-probe.ts';
+
+const body = JSON.stringify({
+  model: 'small',
+  stream: true,
+  messages: [{ role: 'user', content: 'Hi' }],
+});
+
+function chunkOf(content: string): string {
+  return `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+}
+
+async function ask(port: number): Promise<void> {
+  const request = http.request({
+    port,
+    host: '127.0.0.1',
+    path: '/v1/chat/completions',
+    method: 'POST',
+  });
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+}
+
+function collect(probe: SocketsProbe): RequestRecord[] {
+  const records: RequestRecord[] = [];
+  const assembly = new Assembly((record) => records.push(record));
+  probe.drain((view, offset, byteLength) => {
+    assembly.push(decodeSocketEvent(view, offset, byteLength));
+  }, Number.POSITIVE_INFINITY);
+  return records;
+}
+
+test('a node server is seen from the kernel: head, each write, the end', async (t) => {
+  if (!requireKernel(t)) return;
+  const server = http.createServer(async (request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const content of ['a', 'b', 'c']) {
+      await sleep(10);
+      response.write(chunkOf(content));
+    }
+    response.end('data: [DONE]\n\n');
+  });
+  const port = await listen(server);
+  using probe = new SocketsProbe({ ports: [port], tgids: [process.pid] });
+  assert.deepEqual(
+    probe.programs.filter(({ isAttached }) => !isAttached),
+    [],
+  );
+  await ask(port);
+  const [record, ...others] = collect(probe);
+  assert.deepEqual(others, []);
+  assert.equal(record?.route, '/v1/chat/completions');
+  assert.equal(record.model, 'small');
+  assert.equal(record.status, 200);
+  assert.equal(record.contentChunks, 3);
+  assert.equal(record.tgid, process.pid);
+  assert.equal(record.localPort, port);
+  assert.equal(record.peerAddress, '127.0.0.1');
+  assert.ok((record.firstOutputNs ?? 0) - record.startNs >= 9e6);
+  assert.deepEqual(record.incomplete, []);
+  const losses = probe.losses();
+  assert.equal(losses.attempted, losses.delivered + losses.dropped + losses.discarded);
+  assert.equal(losses.dropped, 0);
+  server.close();
+});
+
+test('other ports and other processes are left alone', async (t) => {
+  if (!requireKernel(t)) return;
+  const server = http.createServer((_, response) => response.end('x'));
+  const port = await listen(server);
+  for (const filter of [{ ports: [port === 1 ? 2 : 1] }, { ports: [port], tgids: [1] }]) {
+    using probe = new SocketsProbe(filter);
+    await ask(port);
+    assert.deepEqual(collect(probe), []);
+    assert.equal(probe.losses().attempted, 0);
+  }
+  server.close();
+  server.closeAllConnections();
+});
+
+test('a port that a watched process opens later is watched', async (t) => {
+  if (!requireKernel(t)) return;
+  using probe = new SocketsProbe({ ports: [], tgids: [process.pid] });
+  const server = http.createServer((_, response) => response.end('x'));
+  const port = await listen(server);
+  assert.deepEqual(probe.ports(), [port]);
+  await ask(port);
+  assert.equal(collect(probe).length, 1);
+  server.close();
+  server.closeAllConnections();
+});
+
+test('a name that is too long for the kernel is refused', () => {
+  assert.throws(() => new SocketsProbe({ ports: [], comm: 'a-name-of-seventeen' }), {
+    code: 'PROBES_OPTION_INVALID',
+  });
+});

@@ -1,0 +1,129 @@
+import { type Attribution, type CauseTimes, findStalls } from '@millrace/attribution';
+import type { RequestRecord } from '@millrace/probes';
+import type { TraceLine } from './trace-schema.ts';
+
+interface TraceContext {
+  /** Nanoseconds since the Unix epoch at the zero of the kernel's monotonic clock. */
+  readonly epochNs: number;
+  readonly command: string;
+}
+
+/** Makes a line of a request and of what its time went into. */
+export function traceLineOf(
+  record: RequestRecord,
+  attribution: Attribution,
+  context: TraceContext,
+): TraceLine {
+  const at = (ns: number): number => toMs(ns - record.startNs);
+  const { firstOutputNs, startNs } = record;
+  return {
+    start: isoOf(startNs + context.epochNs),
+    command: context.command,
+    ...identityOf(record),
+    ttft_ms: firstOutputNs === undefined ? null : at(firstOutputNs),
+    duration_ms: at(record.endNs),
+    read_delay_ms: at(record.readNs),
+    ...countsOf(record),
+    gaps: attribution.gaps.map((gap) => ({
+      at_ms: at(gap.startNs),
+      ms: toMs(gap.endNs - gap.startNs),
+      causes: inMs(gap.causes),
+    })),
+    causes: inMs(attribution.causes),
+    stalls: findStalls(attribution).map(({ gap, cause, excessNs }) => ({
+      at_ms: at(gap.startNs),
+      ms: toMs(gap.endNs - gap.startNs),
+      cause,
+      excess_ms: toMs(excessNs),
+    })),
+    ending: record.ending,
+    stream_error: record.hasStreamError,
+    abandoned: abandonedOf(record),
+    complete: record.incomplete.length === 0,
+    incomplete: [...record.incomplete],
+  };
+}
+
+function identityOf(
+  record: RequestRecord,
+): Pick<
+  TraceLine,
+  | 'pid'
+  | 'protocol'
+  | 'connection'
+  | 'stream_id'
+  | 'local'
+  | 'peer'
+  | 'method'
+  | 'route'
+  | 'model'
+  | 'stream'
+  | 'prompt_hash'
+  | 'trace_id'
+  | 'status'
+  | 'grpc_status'
+  | 'reset_code'
+> {
+  return {
+    pid: record.tgid,
+    protocol: record.protocol,
+    connection: String(record.cookie),
+    stream_id: record.protocol === 'h2' ? record.streamId : null,
+    local: `${record.localAddress}:${record.localPort}`,
+    peer: `${record.peerAddress}:${record.peerPort}`,
+    method: record.method,
+    route: record.route,
+    model: record.model ?? null,
+    stream: record.isStream,
+    prompt_hash: record.promptHash ?? null,
+    trace_id: record.traceId ?? null,
+    status: record.status ?? null,
+    grpc_status: record.grpcStatus ?? null,
+    reset_code: record.resetCode ?? null,
+  };
+}
+
+function countsOf(
+  record: RequestRecord,
+): Pick<
+  TraceLine,
+  'request_bytes' | 'response_bytes' | 'writes' | 'events' | 'content_chunks' | 'tokens'
+> {
+  const { inputTokens, outputTokens, cachedTokens } = record.usage;
+  const isReported = Object.keys(record.usage).length > 0;
+  return {
+    request_bytes: record.requestBytes,
+    response_bytes: record.responseBytes,
+    writes: record.writes,
+    events: record.events ?? null,
+    content_chunks: record.contentChunks ?? null,
+    tokens: isReported
+      ? { input: inputTokens ?? null, output: outputTokens ?? null, cached: cachedTokens ?? null }
+      : null,
+  };
+}
+
+function abandonedOf({ abandoned, startNs }: RequestRecord): TraceLine['abandoned'] {
+  if (abandoned === undefined) return null;
+  return {
+    gone_at_ms: toMs(abandoned.clientGoneNs - startNs),
+    ms: toMs(abandoned.lastWriteNs - abandoned.clientGoneNs),
+    writes: abandoned.writes,
+    content_chunks: abandoned.contentChunks,
+  };
+}
+
+function inMs(times: CauseTimes): Record<string, number> {
+  return Object.fromEntries(Object.entries(times).map(([cause, ns]) => [cause, toMs(ns)]));
+}
+
+/** Milliseconds to the microsecond. */
+function toMs(ns: number): number {
+  return Math.max(0, Math.round(ns / 1000) / 1000);
+}
+
+function isoOf(unixNs: number): string {
+  const whole = new Date(Math.floor(unixNs / 1e6)).toISOString();
+  const microseconds = Math.floor((unixNs % 1e6) / 1e3);
+  return whole.replace('Z', `${String(microseconds).padStart(3, '0')}Z`);
+}
