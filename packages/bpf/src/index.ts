@@ -37,9 +37,37 @@ export { loadObject } from './load/load-object.ts';
 export type { LoadOptions } from './load/load-options.ts';
 export type { LoadReport, ProgramReport } from './load/load-report.ts';
 export type { LoadedObject } from './load/loaded-object.ts';
+export type {
+  Hook,
+  LinkReport,
+  LinkRequest,
+  LoaderRequest,
+  ObjectReport,
+  ObjectRequest,
+} from './loader/loader-request.ts';
+export { type LoaderOptions, runLoader } from './loader/run-loader.ts';
 export type { ConstantValue } from './load/write-constants.ts';
 export type { BpfMap, MapBatch, MapKey, UpdateKind } from './maps/bpf-map.ts';
 export type { MapState } from './maps/map-state.ts';
+export { type AdoptedPins, type AdoptOptions, adoptPins } from './pins/adopted-pins.ts';
+export {
+  bpffsPath,
+  findPinFolders,
+  type FoundFolder,
+  PinFolder,
+  pinFolderFor,
+  type PinFolderOptions,
+  type PinKind,
+  removeAllPins,
+  sweepPins,
+} from './pins/pin-folder.ts';
+export { type BpffsOptions, bpffsState, prepareBpffs } from './pins/prepare-bpffs.ts';
+export {
+  becomeReader,
+  nobody,
+  readerIdentity,
+  type ReaderProgram,
+} from './privileges/become-reader.ts';
 export { type Capability, capabilitiesOf, effectiveCapabilities } from './programs/capabilities.ts';
 export type { Program } from './programs/program.ts';
 export type { ProgramState } from './programs/program-state.ts';
@@ -59,3 +87,4 @@ export type { MapSpec } from './spec/maps.ts';
 export { type ObjectSpec, type ProgramSpec, readObjectSpec } from './spec/object-spec.ts';
 export type { ProgramKind } from './spec/program-kind.ts';
 export type { TypeUse } from './spec/relocations.ts';
+export type { Identity } from './sys/credentials.ts';
