@@ -16,6 +16,7 @@ export { ProbesError, type ProbesErrorCode } from './errors.ts';
 export type { ConnectionHealth } from './health/connection-health.ts';
 export type { Passage, TcpEpisode } from './health/tcp-episode.ts';
 export { TcpLedger, type TcpLedgerOptions } from './health/tcp-ledger.ts';
+export { WaitLedger } from './health/wait-ledger.ts';
 export type { FlowStall } from './http2/window-ledger.ts';
 export type { AssemblyOptions } from './options.ts';
 export type {
@@ -27,7 +28,7 @@ export type {
   RequestRecord,
 } from './requests/request-record.ts';
 export type { LossCounts, ProgramState } from './live/probe-object.ts';
-export { type RecordVisitor, type RingProbe, SocketsProbe } from './live/sockets-probe.ts';
+export { KernelProbe, type KernelProbeName, type RecordVisitor } from './live/kernel-probe.ts';
 export type { WatchFilter } from './live/watch-filter.ts';
 export {
   encodeRecordedEvent,

@@ -1,4 +1,5 @@
 import { ProbesError } from '../errors.ts';
+import { readUint64 } from './read-uint64.ts';
 
 /** A thread of a watched process could run and did not. */
 export interface RunQueueEvent {
@@ -31,9 +32,4 @@ export function decodeRunQueueEvent(view: DataView, at: number, byteLength: numb
     tid: view.getUint32(at + 20, true),
     isThrottled: view.getUint8(at + 24) !== 0,
   };
-}
-
-/** Exact up to 2^53, which nanoseconds since the machine's start reach after 104 days; then it rounds to 2 ns. */
-function readUint64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 4_294_967_296 + view.getUint32(at, true);
 }

@@ -1,4 +1,5 @@
 import { ProbesError } from '../errors.ts';
+import { readUint64 } from './read-uint64.ts';
 
 /** What happened on a connection of a watched server. */
 export type SocketEventKind = 'open' | 'receive' | 'send' | 'state';
@@ -94,11 +95,6 @@ export function decodeSocketEvent(view: DataView, at: number, byteLength: number
 
 function bytesOf(view: DataView, at: number, count: number): Uint8Array {
   return count === 0 ? noBytes : new Uint8Array(view.buffer, at, count);
-}
-
-/** Exact up to 2^53, which nanoseconds since the machine's start reach after 104 days; then it rounds to 2 ns. */
-function readUint64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 4_294_967_296 + view.getUint32(at, true);
 }
 
 function readAddress(view: DataView, at: number, family: number): string {

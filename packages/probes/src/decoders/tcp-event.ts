@@ -1,4 +1,5 @@
 import { ProbesError } from '../errors.ts';
+import { readUint64 } from './read-uint64.ts';
 
 /** What the TCP health probe tells of a connection. */
 export type TcpEventKind = 'ack' | 'retransmit' | 'reset' | 'queued' | 'blocked' | 'released';
@@ -76,11 +77,6 @@ export function decodeTcpEvent(view: DataView, at: number, byteLength: number): 
     timeouts: view.getUint8(at + 80),
     limit,
   };
-}
-
-/** Exact up to 2^53, which nanoseconds since the machine's start reach after 104 days; then it rounds to 2 ns. */
-function readUint64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 4_294_967_296 + view.getUint32(at, true);
 }
 
 function invalid(reason: string): ProbesError {

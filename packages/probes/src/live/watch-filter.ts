@@ -15,7 +15,7 @@ const commCharactersMax = 15;
 const commBytes = 16;
 const one = Uint8Array.of(1, 0, 0, 0);
 
-/** The constants of filter.h for a filter. Throws `PROBES_OPTION_INVALID`. */
+/** The constants of filter.h. Throws `PROBES_OPTION_INVALID`. */
 export function filterConstants(filter: WatchFilter): Readonly<Record<string, ConstantValue>> {
   const comm = Buffer.from(filter.comm ?? '');
   if (comm.length > commCharactersMax) {
@@ -32,13 +32,13 @@ export function filterConstants(filter: WatchFilter): Readonly<Record<string, Co
 }
 
 /** Puts processes into a probe's `targets`. */
-export function watchProcesses(targets: BpfMap, tgids: readonly number[]): void {
-  for (const tgid of tgids) targets.update(tgid, one);
+export function watchProcesses(targets: BpfMap | undefined, tgids: readonly number[]): void {
+  for (const tgid of tgids) targets?.update(tgid, one);
 }
 
 /** Puts ports into a probe's `ports`. */
-export function watchPorts(map: BpfMap, ports: readonly number[]): void {
-  for (const port of ports) map.update(portKey(port), one);
+export function watchPorts(map: BpfMap | undefined, ports: readonly number[]): void {
+  for (const port of ports) map?.update(portKey(port), one);
 }
 
 /** The key of a port: two bytes, in the machine's order, which is little-endian here. */

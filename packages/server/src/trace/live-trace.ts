@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   encodeRecordedEvent,
   encodeRecordingHead,
+  KernelProbe,
+  type KernelProbeName,
   type LossCounts,
   type ProgramState,
-  type RingProbe,
-  SocketsProbe,
 } from '@millrace/probes';
+import { messageOf } from '@millrace/stdx';
 import { findListeningServers } from './listening-servers.ts';
 import type { TracePipeline } from './trace-pipeline.ts';
 import type { Watched } from './watch-choice.ts';
@@ -36,16 +37,20 @@ const searchMs = 2_000;
 /** Probes in the kernel whose records go through a pipeline. Disposing detaches them: nothing is left behind. */
 export class LiveTrace implements Disposable {
   readonly #options: LiveTraceOptions;
-  readonly #sockets: SocketsProbe;
-  readonly #probes: readonly RingProbe[];
+  readonly #sockets: KernelProbe;
+  /** Those that explain come before the one that tells of requests, so that a request finds all that explains it. */
+  readonly #probes: readonly KernelProbe[];
+  readonly #missing: ProbeStatus[] = [];
   readonly #file: number | undefined;
-  #dropped = 0;
+  readonly #dropped = new Map<KernelProbe, number>();
+  readonly #processes = new Set<number>();
 
   constructor(options: LiveTraceOptions) {
     this.#options = options;
-    this.#sockets = new SocketsProbe(options.watched.filter);
-    this.#probes = [this.#sockets];
-    const { recordPath, epochNs } = options;
+    const { recordPath, epochNs, watched } = options;
+    this.#sockets = new KernelProbe('sockets', watched.filter);
+    this.#probes = [...this.#explaining(), this.#sockets];
+    this.#addProcesses(watched.servers.map(({ tgid }) => tgid));
     try {
       this.#file = recordPath === undefined ? undefined : openSync(recordPath, 'w', 0o600);
     } catch (error) {
@@ -61,11 +66,12 @@ export class LiveTrace implements Disposable {
   }
 
   get status(): readonly ProbeStatus[] {
-    return this.#probes.map((probe) => ({
+    const attached = this.#probes.map((probe) => ({
       name: probe.name,
       programs: probe.programs,
       losses: probe.losses(),
     }));
+    return [...attached, ...this.#missing];
   }
 
   /** Follows until the signal aborts. */
@@ -76,7 +82,7 @@ export class LiveTrace implements Disposable {
       onLook();
       await sleep(lookMs, undefined, { signal }).catch(() => undefined);
       sinceSearchMs += lookMs;
-      if (this.#options.watched.tellsAll || sinceSearchMs < searchMs) continue;
+      if (sinceSearchMs < searchMs) continue;
       sinceSearchMs = 0;
       this.#search();
     }
@@ -97,9 +103,8 @@ export class LiveTrace implements Disposable {
         pipeline.push(probe.name, view, { offset, byteLength });
       }, recordsPerLookMax);
     }
-    const { dropped } = this.#sockets.losses();
-    if (dropped > this.#dropped) pipeline.noteLoss();
-    this.#dropped = dropped;
+    this.#noteLosses();
+    this.#addProcesses(pipeline.processes);
   }
 
   [Symbol.dispose](): void {
@@ -107,11 +112,49 @@ export class LiveTrace implements Disposable {
     if (this.#file !== undefined) closeSync(this.#file);
   }
 
+  #explaining(): readonly KernelProbe[] {
+    return (['tcp-health', 'run-queue'] as const).flatMap((name) => {
+      try {
+        return [new KernelProbe(name, this.#options.watched.filter)];
+      } catch (error) {
+        this.#missing.push(missingProbe(name, messageOf(error)));
+        return [];
+      }
+    });
+  }
+
+  #noteLosses(): void {
+    for (const probe of this.#probes) {
+      const { dropped } = probe.losses();
+      if (dropped > (this.#dropped.get(probe) ?? 0)) this.#options.pipeline.noteLoss(probe.name);
+      this.#dropped.set(probe, dropped);
+    }
+  }
+
+  /** Threads are watched of processes that serve, as soon as they are known to. */
+  #addProcesses(tgids: Iterable<number>): void {
+    const further = [...tgids].filter((tgid) => !this.#processes.has(tgid));
+    if (further.length === 0) return;
+    for (const tgid of further) this.#processes.add(tgid);
+    for (const probe of this.#probes) if (probe !== this.#sockets) probe.addProcesses(further);
+  }
+
   #search(): void {
     const known = new Set(this.#sockets.ports());
-    const ports = findListeningServers()
-      .filter(({ tgid }) => tgid !== process.pid)
-      .flatMap((server) => server.ports);
-    this.#sockets.addPorts(ports.filter((port) => !known.has(port)));
+    if (!this.#options.watched.tellsAll) {
+      const found = findListeningServers()
+        .filter(({ tgid }) => tgid !== process.pid)
+        .flatMap((server) => server.ports);
+      this.#sockets.addPorts(found.filter((port) => !known.has(port)));
+    }
+    const ports = this.#sockets.ports();
+    const tgids = this.#sockets.processes();
+    for (const probe of this.#probes) if (probe !== this.#sockets) probe.addPorts(ports);
+    this.#addProcesses(tgids);
   }
+}
+
+function missingProbe(name: KernelProbeName, reason: string): ProbeStatus {
+  const losses = { attempted: 0, delivered: 0, dropped: 0, discarded: 0 };
+  return { name, programs: [{ name: 'all', isAttached: false, reason }], losses };
 }

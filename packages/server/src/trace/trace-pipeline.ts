@@ -1,5 +1,13 @@
 import type { Attribution } from '@millrace/attribution';
-import { Assembly, decodeSocketEvent, type RequestRecord } from '@millrace/probes';
+import {
+  Assembly,
+  decodeRunQueueEvent,
+  decodeSocketEvent,
+  decodeTcpEvent,
+  type RequestRecord,
+  TcpLedger,
+  WaitLedger,
+} from '@millrace/probes';
 import { explain, type OtherEvidence } from '../compose/trace-evidence.ts';
 
 /** A finished request with what its time went into. */
@@ -18,6 +26,9 @@ interface PipelineOptions {
 export class TracePipeline {
   readonly #assembly: Assembly;
   readonly #options: PipelineOptions;
+  readonly #ledger = new TcpLedger();
+  readonly #waits = new WaitLedger();
+  readonly #processes = new Set<number>();
   #waiting: RequestRecord[] = [];
 
   constructor(options: PipelineOptions) {
@@ -31,19 +42,32 @@ export class TracePipeline {
     return this.#assembly.counts.openRequests;
   }
 
+  /** Processes that have answered on a watched connection. */
+  get processes(): ReadonlySet<number> {
+    return this.#processes;
+  }
+
   /** Takes one record of a probe. Its bytes are not kept. */
   push(
     probe: string,
     view: DataView,
     place: { readonly offset: number; readonly byteLength: number },
   ): void {
+    const { offset, byteLength } = place;
     if (probe === 'sockets') {
-      this.#assembly.push(decodeSocketEvent(view, place.offset, place.byteLength));
+      const event = decodeSocketEvent(view, offset, byteLength);
+      if (event.kind === 'open') this.#processes.add(event.tgid);
+      this.#assembly.push(event);
+    } else if (probe === 'tcp-health') {
+      this.#ledger.push(decodeTcpEvent(view, offset, byteLength));
+    } else if (probe === 'run-queue') {
+      this.#waits.push(decodeRunQueueEvent(view, offset, byteLength));
     }
   }
 
-  noteLoss(): void {
-    this.#assembly.noteLoss();
+  /** A probe dropped events. */
+  noteLoss(probe: string): void {
+    if (probe === 'sockets') this.#assembly.noteLoss();
   }
 
   /** Tells the requests that have finished; to be called when all that is known up to now has been pushed. */

@@ -8,7 +8,7 @@ import { Assembly } from '../assembly/assembly.ts';
 import { decodeSocketEvent } from '../decoders/socket-event.ts';
 import type { RequestRecord } from '../requests/request-record.ts';
 import { listen } from '../testing/capture-bytes.ts';
-import { SocketsProbe } from './sockets-probe.ts';
+import { KernelProbe } from './kernel-probe.ts';
 
 const body = JSON.stringify({
   model: 'small',
@@ -33,7 +33,7 @@ async function ask(port: number): Promise<void> {
   await once(response, 'end');
 }
 
-function collect(probe: SocketsProbe): RequestRecord[] {
+function collect(probe: KernelProbe): RequestRecord[] {
   const records: RequestRecord[] = [];
   const assembly = new Assembly((record) => records.push(record));
   probe.drain((view, offset, byteLength) => {
@@ -54,7 +54,7 @@ test('a node server is seen from the kernel: head, each write, the end', async (
     response.end('data: [DONE]\n\n');
   });
   const port = await listen(server);
-  using probe = new SocketsProbe({ ports: [port], tgids: [process.pid] });
+  using probe = new KernelProbe('sockets', { ports: [port], tgids: [process.pid] });
   assert.deepEqual(
     probe.programs.filter(({ isAttached }) => !isAttached),
     [],
@@ -82,7 +82,7 @@ test('other ports and other processes are left alone', async (t) => {
   const server = http.createServer((_, response) => response.end('x'));
   const port = await listen(server);
   for (const filter of [{ ports: [port === 1 ? 2 : 1] }, { ports: [port], tgids: [1] }]) {
-    using probe = new SocketsProbe(filter);
+    using probe = new KernelProbe('sockets', filter);
     await ask(port);
     assert.deepEqual(collect(probe), []);
     assert.equal(probe.losses().attempted, 0);
@@ -93,7 +93,7 @@ test('other ports and other processes are left alone', async (t) => {
 
 test('a port that a watched process opens later is watched', async (t) => {
   if (!requireKernel(t)) return;
-  using probe = new SocketsProbe({ ports: [], tgids: [process.pid] });
+  using probe = new KernelProbe('sockets', { ports: [], tgids: [process.pid] });
   const server = http.createServer((_, response) => response.end('x'));
   const port = await listen(server);
   assert.deepEqual(probe.ports(), [port]);
@@ -104,7 +104,7 @@ test('a port that a watched process opens later is watched', async (t) => {
 });
 
 test('a name that is too long for the kernel is refused', () => {
-  assert.throws(() => new SocketsProbe({ ports: [], comm: 'a-name-of-seventeen' }), {
+  assert.throws(() => new KernelProbe('sockets', { ports: [], comm: 'a-name-of-seventeen' }), {
     code: 'PROBES_OPTION_INVALID',
   });
 });

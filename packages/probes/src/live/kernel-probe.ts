@@ -1,0 +1,92 @@
+import { type BpfMap, type LoadedObject, openRingBuffer, type RingBuffer } from '@millrace/bpf';
+import { type LossCounts, ProbeObject, type ProgramState } from './probe-object.ts';
+import {
+  filterConstants,
+  portKey,
+  type WatchFilter,
+  watchPorts,
+  watchProcesses,
+} from './watch-filter.ts';
+
+/** Takes a record's bytes: valid during the call only. */
+export type RecordVisitor = (view: DataView, offset: number, byteLength: number) => void;
+
+/** Probes that tell through a ring: connections, TCP underneath them, the threads of processes. */
+export type KernelProbeName = 'sockets' | 'tcp-health' | 'run-queue';
+
+/** What of the filter each probe goes by. */
+const filtersOf: Readonly<Record<KernelProbeName, readonly ('ports' | 'targets')[]>> = {
+  sockets: ['ports', 'targets'],
+  'tcp-health': ['ports'],
+  'run-queue': ['targets'],
+};
+
+/** A probe in the kernel, with its ring. Disposing detaches it, and nothing of it is left. */
+export class KernelProbe implements Disposable {
+  readonly name: KernelProbeName;
+  readonly #object: ProbeObject;
+  readonly #ring: RingBuffer;
+
+  /** Loads and attaches. Throws what @millrace/bpf throws where the kernel or a capability is lacking. */
+  constructor(name: KernelProbeName, filter: WatchFilter) {
+    this.name = name;
+    this.#object = new ProbeObject({
+      name,
+      constants: filterConstants(filter),
+      prepare: (loaded) => {
+        watchProcesses(this.#map('targets', loaded), filter.tgids ?? []);
+        watchPorts(this.#map('ports', loaded), filter.ports);
+      },
+    });
+    this.#ring = openRingBuffer(this.#object.loaded.map('events'), { wait: 'timer' });
+  }
+
+  get programs(): readonly ProgramState[] {
+    return this.#object.programs;
+  }
+
+  /** The ports that are watched, those among them that a watched process has opened since. */
+  ports(): readonly number[] {
+    const keys = this.#map('ports')?.keys() ?? [];
+    return Array.from(keys, (key) => (key[0] ?? 0) + (key[1] ?? 0) * 256);
+  }
+
+  /** The processes that are watched, those among them that others have forked since. */
+  processes(): readonly number[] {
+    const keys = this.#map('targets')?.keys() ?? [];
+    return Array.from(keys, (key) => Buffer.from(key).readUInt32LE());
+  }
+
+  /** Watches further ports. */
+  addPorts(ports: readonly number[]): void {
+    watchPorts(this.#map('ports'), ports);
+  }
+
+  /** New connections to a port are left alone. */
+  removePort(port: number): void {
+    this.#map('ports')?.delete(portKey(port));
+  }
+
+  /** Watches further processes. */
+  addProcesses(tgids: readonly number[]): void {
+    watchProcesses(this.#map('targets'), tgids);
+  }
+
+  /** Hands over what there is, up to so many records; how many. */
+  drain(visit: RecordVisitor, recordsMax: number): number {
+    return this.#ring.drain(visit, recordsMax);
+  }
+
+  losses(): LossCounts {
+    return this.#object.losses();
+  }
+
+  [Symbol.dispose](): void {
+    this.#ring[Symbol.dispose]();
+    this.#object[Symbol.dispose]();
+  }
+
+  #map(name: 'ports' | 'targets', loaded: LoadedObject = this.#object.loaded): BpfMap | undefined {
+    return filtersOf[this.name].includes(name) ? loaded.map(name) : undefined;
+  }
+}
