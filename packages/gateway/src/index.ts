@@ -21,6 +21,7 @@ export {
   type EndpointMemoryOptions,
   EndpointPlaces,
 } from './endpoints/endpoint-memory.ts';
+export { unavailableOf } from './endpoints/look-at-endpoint.ts';
 export { createModelsRoute } from './endpoints/models-route.ts';
 export {
   EndpointRouter,

@@ -4,7 +4,7 @@ import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend
 import { discardBody } from '../messages/body.ts';
 import type { Dispatch, EndpointRouter, RoutingPolicyName } from './endpoint-router.ts';
 import type { Endpoint } from './endpoint.ts';
-import { noneServing } from './look-at-endpoint.ts';
+import { noneServing, unavailableOf } from './look-at-endpoint.ts';
 import { type ModelAliases, routeModel } from './model-routes.ts';
 import { type PromptFacts, promptFactsOf } from './prompt-facts.ts';
 
@@ -48,8 +48,7 @@ export class EndpointBackend implements Backend {
   }
 
   get unavailable(): ApiError | undefined {
-    const { endpoints } = this.#table;
-    return endpoints.some(isServing) ? undefined : noneServing(endpoints);
+    return unavailableOf(this.#table.endpoints);
   }
 
   async send(request: BackendRequest): Promise<BackendAnswer> {

@@ -13,6 +13,8 @@ export interface EndpointMonitorOptions extends LookBounds {
   readonly discoverMs: number;
   /** Called when an endpoint changes its state or loses a metric. */
   readonly onNews: (news: string) => void;
+  /** Called when a look found that an endpoint is or serves something else than before. */
+  readonly onLearned?: (endpoint: Endpoint) => void;
 }
 
 /** Looks at every endpoint again and again: what it serves, its load, and whether it answers at all. */
@@ -56,7 +58,7 @@ export class EndpointMonitor implements Disposable {
     const isDue = stateBefore !== 'serving' || clock.nowMs() - discoveredAtMs >= discoverMs;
     let problem: string | undefined;
     if (isDue) {
-      problem = await discover(endpoint, this.#options);
+      problem = await this.#discover(endpoint);
       if (problem === undefined) this.#discoveredAtMs.set(endpoint, clock.nowMs());
     }
     problem ??= await readLoadOf(endpoint, this.#options);
@@ -72,5 +74,13 @@ export class EndpointMonitor implements Disposable {
         `endpoint ${options.name} (${endpoint.kind}) tells no ${endpoint.missingMetrics.join(', ')}; its load is known in part only`,
       );
     }
+  }
+
+  async #discover(endpoint: Endpoint): Promise<string | undefined> {
+    const shown = (): string => JSON.stringify([endpoint.kind, endpoint.models]);
+    const before = shown();
+    const problem = await discover(endpoint, this.#options);
+    if (!this.#isOver && shown() !== before) this.#options.onLearned?.(endpoint);
+    return problem;
   }
 }

@@ -1,4 +1,4 @@
-import { apiError } from '@millrace/openai';
+import { apiError, type ApiError } from '@millrace/openai';
 import { loadMetricNames } from '../engines/engine-kind.ts';
 import { identify, type IdentifyingAnswers } from '../engines/identify.ts';
 import { readLoad } from '../engines/read-load.ts';
@@ -102,6 +102,12 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Why no request can be taken at all, if so. */
+export function unavailableOf(endpoints: readonly Endpoint[]): ApiError | undefined {
+  const isServed = endpoints.some(({ health }) => health.state === 'serving');
+  return isServed ? undefined : noneServing(endpoints);
 }
 
 /** What a client is told when no endpoint can take its request. */

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { jsonAnswer, type OwnAnswer, type OwnRoute, pathOf } from '@millrace/gateway';
-import type { Registry } from '@millrace/telemetry';
+import { jsonAnswer, type OwnAnswer, type OwnRequest, pathOf } from '@millrace/gateway';
+import { type ApiError, errorBody, errorHeaders } from '@millrace/openai';
 import type { ServedSource } from './served-source.ts';
 import { readStatus } from './status.ts';
 
 /** What the admin routes show. */
 export interface AdminParts {
-  readonly registry: Registry;
+  /** The gateway's own metrics, of all its threads, as text. */
+  readonly readGateway: () => Promise<string>;
   readonly served: ServedSource;
 }
 
@@ -20,14 +21,19 @@ const pages: Readonly<Record<string, readonly [file: string, type: string]>> = {
 const contentPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** Answers an operator; undefined where there is nothing at the target. */
+export type AdminRoute = (
+  request: Pick<OwnRequest, 'method' | 'target'>,
+) => OwnAnswer | undefined | Promise<OwnAnswer>;
+
 /** Answers `/`, `/admin/status`, `/health` and `/metrics`. */
-export function createAdminRoute(parts: AdminParts): OwnRoute {
+export function createAdminRoute(parts: AdminParts): AdminRoute {
   return ({ method, target }) => {
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     const path = pathOf(target);
     const page = pages[path];
     if (page !== undefined) return pageAnswer(page);
-    if (path === '/health') return healthAnswer(parts);
+    if (path === '/health') return healthAnswer(parts.served.unavailable);
     if (path === '/metrics') return metricsAnswer(parts);
     return path === '/admin/status' ? statusAnswer(parts) : undefined;
   };
@@ -46,28 +52,32 @@ async function pageAnswer([file, type]: readonly [file: string, type: string]): 
 }
 
 /** 200 exactly when requests are served. */
-function healthAnswer({ served }: AdminParts): OwnAnswer {
-  const reason = served.unavailable;
+export function healthAnswer(reason: ApiError | undefined): OwnAnswer {
   return jsonAnswer(reason === undefined ? 200 : 503, {
     status: reason === undefined ? 'serving' : 'unavailable',
     ...(reason === undefined ? {} : { reason: reason.message }),
   });
 }
 
-async function metricsAnswer(parts: AdminParts): Promise<OwnAnswer> {
-  const engine = await parts.served.readMetrics();
+/** An operator's question that could not be answered. */
+export function errorAnswer(error: ApiError): OwnAnswer {
   return {
-    status: 200,
-    headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
-    body:
-      parts.registry.expose() + (engine ?? '# The engine is not there; its metrics are missing.\n'),
+    status: error.status,
+    headers: { 'content-type': 'application/json', ...errorHeaders(error) },
+    body: errorBody(error),
   };
 }
 
-async function statusAnswer(parts: AdminParts): Promise<OwnAnswer> {
-  const metrics = await parts.served.readMetrics();
-  return jsonAnswer(
-    200,
-    readStatus({ served: parts.served, metrics, gateway: parts.registry.expose() }),
-  );
+async function metricsAnswer({ served, readGateway }: AdminParts): Promise<OwnAnswer> {
+  const [gateway, engine] = await Promise.all([readGateway(), served.readMetrics()]);
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+    body: gateway + (engine ?? '# The engine is not there; its metrics are missing.\n'),
+  };
+}
+
+async function statusAnswer({ served, readGateway }: AdminParts): Promise<OwnAnswer> {
+  const [gateway, metrics] = await Promise.all([readGateway(), served.readMetrics()]);
+  return jsonAnswer(200, readStatus({ served, metrics, gateway }));
 }

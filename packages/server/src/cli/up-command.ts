@@ -1,13 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import {
-  type Gateway,
-  gatewayDefaults,
-  GatewayError,
-  HttpBackend,
-  startGateway,
-} from '@millrace/gateway';
-import { systemClock } from '@millrace/stdx';
+import { gatewayDefaults, GatewayError, HttpBackend, type ListenPlace } from '@millrace/gateway';
+import { randomSeed, systemClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { createAdminRoute } from '../admin/admin-route.ts';
 import { servedByEngine } from '../compose/served-by-engine.ts';
@@ -19,6 +12,8 @@ import {
   type SettingTable,
 } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
+import { laneCount, lanesBeforeOwnEngine, lanesMax } from '../lanes/lane-count.ts';
+import { LaneCrew } from '../lanes/lane-crew.ts';
 import { ensureModel } from '../models/ensure-model.ts';
 import { EngineProcess } from '../supervise/engine-process.ts';
 import { openBrowser } from './open-browser.ts';
@@ -41,6 +36,12 @@ const settingsTable: SettingTable = {
   },
   model: { kind: 'text', value: 'REF', help: 'a GGUF file, or hf:owner/repository/file.gguf' },
   'model-id': { kind: 'text', value: 'NAME', help: 'name under which it is served' },
+  lanes: {
+    kind: 'number',
+    value: 'N',
+    help: 'threads that accept connections; by default one per core, before an engine of our own two',
+    bounds: [1, lanesMax],
+  },
   'no-tune': { kind: 'switch', help: 'serve the model as its file has it' },
   'no-open': { kind: 'switch', help: 'open no browser' },
   'drain-ms-max': {
@@ -93,10 +94,10 @@ async function serveConfigured(
   }
   await using served = await serveEndpoints(file, settings, terminal);
   greet(terminal, {
-    gateway: served.gateway,
-    modelId: served.fleet.table.endpoints.flatMap(({ models }) => models)[0]?.id ?? 'MODEL',
+    place: served.lanes.place,
+    modelId: served.fleet.endpoints.flatMap(({ models }) => models)[0]?.id ?? 'MODEL',
   });
-  return await untilToldToEnd(served.gateway, settings, terminal);
+  return await untilToldToEnd(served.lanes, settings, terminal);
 }
 
 /** Settings that mean something beside a configuration file. */
@@ -104,6 +105,7 @@ const fitsConfig: ReadonlySet<string> = new Set([
   'config',
   'host',
   'port',
+  'lanes',
   'no-open',
   'drain-ms-max',
 ]);
@@ -115,41 +117,46 @@ async function serveOwnModel(settings: Settings, terminal: Terminal): Promise<nu
     isTuned,
   });
   const id = String(settings.values.get('model-id') ?? model.id);
+  const onNews = (news: string): void => terminal.err(`millrace: ${news}\n`);
   await using engine = new EngineProcess({
     command: engineCommand(settings, { path: model.path, id }),
     env: engineEnvironment(terminal.env),
     clock: systemClock,
-    onNews: (news) => terminal.err(`millrace: ${news}\n`),
+    onNews,
+    onStatus: (status) => lanes.publish({ kind: 'engine', engine: status }),
   });
+  const lanes = crewBefore(engine, settings, onNews);
   const starting = engine.start();
   // A failure is reported below; until then nobody else waits for it.
   starting.catch(() => undefined);
-  await using gateway = await openGateway(settings, engine);
+  await using _started = lanes;
+  await lanes.start();
   await starting;
-  greet(terminal, { gateway, modelId: engine.modelId });
-  return await untilToldToEnd(gateway, settings, terminal);
+  greet(terminal, { place: lanes.place, modelId: engine.modelId });
+  return await untilToldToEnd(lanes, settings, terminal);
 }
 
 async function untilToldToEnd(
-  gateway: Gateway,
+  lanes: LaneCrew,
   settings: Settings,
   terminal: Terminal,
 ): Promise<number> {
-  const address = webAddress(gateway);
+  const address = webAddress(lanes.place);
   if (settings.values.get('no-open') !== true && address !== undefined)
     openBrowser(`${address}/`, terminal);
   await waitForEnd(terminal.env);
   terminal.err('millrace: ending; a second signal cuts what still runs\n');
   const drainMsMax = Number(settings.values.get('drain-ms-max') ?? 30_000);
-  await Promise.race([gateway.drain(drainMsMax), waitForEnd(terminal.env)]);
+  await Promise.race([lanes.drain(drainMsMax), waitForEnd(terminal.env)]);
   return 0;
 }
 
-async function openGateway(
-  settings: Settings,
+/** Lanes before the engine's socket, which is another one whenever the engine is started again. */
+function crewBefore(
   engine: EngineProcess,
-): ReturnType<typeof startGateway> {
-  const registry = new Registry();
+  settings: Settings,
+  onNews: (news: string) => void,
+): LaneCrew {
   const backend = new HttpBackend({
     address: () => engine.address,
     unavailable: () => engine.unavailable,
@@ -157,17 +164,24 @@ async function openGateway(
     firstByteMsMax: gatewayDefaults.firstByteMsMax,
     clock: systemClock,
   });
-  return startGateway({
-    backend,
-    clock: systemClock,
-    registry,
-    createRequestId: () => `req_${randomUUID()}`,
-    ownRoutes: [createAdminRoute({ registry, served: servedByEngine(engine, backend) })],
+  const admin = createAdminRoute({
+    readGateway: () => lanes.readMetrics(),
+    served: servedByEngine(engine, backend),
+  });
+  const lanes = new LaneCrew({
+    lanes: laneCount(settings, lanesBeforeOwnEngine()),
     listen: {
       host: String(settings.values.get('host') ?? '127.0.0.1'),
       port: Number(settings.values.get('port') ?? 8080),
     },
+    seed: randomSeed(),
+    clock: systemClock,
+    registry: new Registry(),
+    source: () => ({ kind: 'engine', engine: engine.status }),
+    answer: (asked) => admin(asked),
+    onNews,
   });
+  return lanes;
 }
 
 function engineCommand(
@@ -200,15 +214,15 @@ function engineEnvironment(env: Terminal['env']): NodeJS.ProcessEnv {
 
 function greet(
   terminal: Terminal,
-  served: { readonly gateway: Gateway; readonly modelId: string },
+  served: { readonly place: ListenPlace; readonly modelId: string },
 ): void {
   const body = JSON.stringify({
     model: served.modelId,
     messages: [{ role: 'user', content: 'What is the capital of France? Answer in one sentence.' }],
     stream: true,
   });
-  const { place } = served.gateway;
-  const address = webAddress(served.gateway) ?? 'http://localhost';
+  const { place } = served;
+  const address = webAddress(place) ?? 'http://localhost';
   const socket = 'socket' in place ? `--unix-socket ${place.socket} ` : '';
   terminal.out(
     `\n  Millrace serves ${served.modelId}\n\n` +
@@ -219,7 +233,7 @@ function greet(
 }
 
 /** Where a browser finds the gateway; undefined when it listens on a Unix socket. */
-function webAddress({ place }: Gateway): string | undefined {
+function webAddress(place: ListenPlace): string | undefined {
   return 'socket' in place ? undefined : `http://${shownHost(place.host)}:${place.port}`;
 }
 

@@ -44,7 +44,7 @@ async function open(
   const terminal = new FakeTerminal();
   const served = await serveEndpoints(file, nothingSet, terminal);
   t.after(() => served[Symbol.asyncDispose]());
-  const { place } = served.gateway;
+  const { place } = served.lanes;
   assert.ok('port' in place);
   return { url: `http://127.0.0.1:${place.port}`, file, terminal, urls };
 }

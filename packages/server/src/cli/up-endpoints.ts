@@ -1,13 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import {
-  createModelsRoute,
-  type Gateway,
-  type ListenPlace,
-  registerEndpointMetrics,
-  startGateway,
-} from '@millrace/gateway';
-import { messageOf, seededPrng, systemClock } from '@millrace/stdx';
+import { type ListenPlace, registerEndpointMetrics } from '@millrace/gateway';
+import { messageOf, randomSeed, systemClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { createAdminRoute } from '../admin/admin-route.ts';
 import { EndpointFleet } from '../compose/endpoint-fleet.ts';
@@ -15,6 +8,8 @@ import type { FileConfig } from '../config/file-schema.ts';
 import { readConfigFile } from '../config/read-config-file.ts';
 import type { Settings } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
+import { LaneCrew } from '../lanes/lane-crew.ts';
+import { laneCount, lanesByDefault } from '../lanes/lane-count.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The file is looked at this often for a change. */
@@ -22,7 +17,7 @@ const watchMs = 1000;
 
 /** What serves the endpoints of a configuration. */
 export interface ServedEndpoints extends AsyncDisposable {
-  readonly gateway: Gateway;
+  readonly lanes: LaneCrew;
   readonly fleet: EndpointFleet;
 }
 
@@ -33,42 +28,62 @@ export async function serveEndpoints(
   terminal: Terminal,
 ): Promise<ServedEndpoints> {
   const config = readConfig(file);
+  const start = startOf(config, settings);
   const onNews = (news: string): void => terminal.err(`millrace: ${news}\n`);
-  const fleet = await EndpointFleet.open(config, {
-    env: terminal.env,
-    random: seededPrng(systemClock.unixMs()),
-    onNews,
-  });
   const registry = new Registry();
-  registerEndpointMetrics(registry, {
-    endpoints: () => fleet.table.endpoints,
-    activeCount: (endpoint) => fleet.activeCount(endpoint),
-  });
-  const listen = listenPlace(config, settings);
-  const gateway = await startGateway({
-    backend: fleet.backend,
+  const lanes = new LaneCrew({
+    ...start,
+    seed: randomSeed(),
     clock: systemClock,
     registry,
-    createRequestId: () => `req_${randomUUID()}`,
-    ownRoutes: [
-      createAdminRoute({ registry, served: fleet.served }),
-      createModelsRoute(() => fleet.table),
-    ],
-    identify: (headers) => fleet.identify(headers),
-    listen,
+    source: () => fleet.source,
+    answer: (asked) => admin(asked),
+    onLaneEnded: (lane) => fleet.takeBackLane(lane),
+    onNews,
   });
-  const reload = (): void => void reloadFrom(file, { fleet, listen, settings, onNews });
-  watchFile(file, { interval: watchMs, persistent: false }, reload);
-  process.on('SIGHUP', reload);
+  const fleet = await EndpointFleet.open(config, {
+    env: terminal.env,
+    lanes: start.lanes,
+    onNews,
+    onLearned: (endpoint) => lanes.publish({ kind: 'learned', endpoint }),
+  });
+  const admin = createAdminRoute({
+    readGateway: () => lanes.readMetrics(),
+    served: fleet.served,
+  });
+  registerEndpointMetrics(registry, {
+    endpoints: () => fleet.endpoints,
+    activeCount: (endpoint) => fleet.activeCount(endpoint),
+  });
+  try {
+    await lanes.start();
+  } catch (error) {
+    fleet[Symbol.dispose]();
+    throw error;
+  }
+  const stopWatching = watch(file, { lanes, fleet, start, settings, onNews });
   return {
-    gateway,
+    lanes,
     fleet,
     [Symbol.asyncDispose]: async () => {
-      unwatchFile(file, reload);
-      process.off('SIGHUP', reload);
-      await gateway[Symbol.asyncDispose]();
+      stopWatching();
+      await lanes[Symbol.asyncDispose]();
       fleet[Symbol.dispose]();
     },
+  };
+}
+
+/** Takes the file over when it changes, or when SIGHUP comes: one change after the other. */
+function watch(file: string, step: ReloadStep): () => void {
+  let last: Promise<void> = Promise.resolve();
+  const reload = (): void => {
+    last = last.then(() => reloadFrom(file, step));
+  };
+  watchFile(file, { interval: watchMs, persistent: false }, reload);
+  process.on('SIGHUP', reload);
+  return () => {
+    unwatchFile(file, reload);
+    process.off('SIGHUP', reload);
   };
 }
 
@@ -83,28 +98,42 @@ export function readConfig(file: string): FileConfig {
   return readConfigFile(text, file);
 }
 
-async function reloadFrom(
-  file: string,
-  step: {
-    readonly fleet: EndpointFleet;
-    readonly listen: ListenPlace;
-    readonly settings: Settings;
-    readonly onNews: (news: string) => void;
-  },
-): Promise<void> {
+interface ReloadStep {
+  readonly lanes: LaneCrew;
+  readonly fleet: EndpointFleet;
+  readonly start: LaneStart;
+  readonly settings: Settings;
+  readonly onNews: (news: string) => void;
+}
+
+async function reloadFrom(file: string, step: ReloadStep): Promise<void> {
   try {
     const config = readConfig(file);
-    await step.fleet.replace(config);
-    const listen = listenPlace(config, step.settings);
-    const isMoved = JSON.stringify(listen) !== JSON.stringify(step.listen);
-    step.onNews(
-      `took over ${file}: ${config.endpoints.length} endpoints${isMoved ? '; "listen" changes only at the next start' : ''}`,
+    await step.fleet.replace(config, (table) => step.lanes.replaceTable(table));
+    const wanted = startOf(config, step.settings);
+    const later = (['listen', 'lanes'] as const).filter(
+      (key) => JSON.stringify(wanted[key]) !== JSON.stringify(step.start[key]),
     );
+    const note = later.map((key) => `; "${key}" changes only at the next start`).join('');
+    step.onNews(`took over ${file}: ${config.endpoints.length} endpoints${note}`);
   } catch (error) {
     step.onNews(
       `${file} is not taken over, the configuration before it stays:\n${messageOf(error)}`,
     );
   }
+}
+
+/** What is settled when lanes start. */
+interface LaneStart {
+  readonly listen: ListenPlace;
+  readonly lanes: number;
+}
+
+function startOf(config: FileConfig, settings: Settings): LaneStart {
+  return {
+    listen: listenPlace(config, settings),
+    lanes: laneCount(settings, config.lanes ?? lanesByDefault()),
+  };
 }
 
 /** Where to listen: flags before the file, the file before the defaults. */

@@ -1,68 +1,60 @@
 import {
   createEndpointMemory,
   type Endpoint,
-  EndpointBackend,
   endpointDefaults,
   type EndpointMemory,
   EndpointMonitor,
   type EndpointOptions,
   EndpointPlaces,
-  EndpointRouter,
-  type Identified,
-  type KeyHeaders,
   openEndpoint,
   type RoutingTable,
-  TenantDirectory,
+  type TenantOptions,
+  unavailableOf,
 } from '@millrace/gateway';
-import { type Clock, type Prng, systemClock } from '@millrace/stdx';
+import { type Clock, systemClock, type Timer } from '@millrace/stdx';
 import type { ServedSource } from '../admin/served-source.ts';
 import type { EndpointConfig, FileConfig } from '../config/file-schema.ts';
 import { endpointName } from '../config/read-config-file.ts';
 import { ServerError } from '../errors.ts';
+import type { LaneSource, LaneTable, LearnedEndpoint } from '../lanes/lane-messages.ts';
 
 /** What a fleet needs from the process. */
 export interface FleetParts {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly random: Prng;
+  /** Threads that will send requests to the endpoints. */
+  readonly lanes: number;
   readonly onNews: (news: string) => void;
+  /** Told when an endpoint is or serves something else than lanes know. */
+  readonly onLearned: (endpoint: LearnedEndpoint) => void;
 }
 
-/** An endpoint that left the configuration is closed when its last answer has ended; it is looked at this often. */
-const leavingLookMs = 1000;
+/** A part of what the ledger has outlived is cleared this often; all of it in so many parts. */
+const sweepMs = 1000;
+const sweepParts = 256;
 
-/** The endpoints of a configuration, watched, behind one backend; a new configuration takes over without a pause. */
+/**
+ * The endpoints of a configuration, watched: what control has of them. Lanes send the requests; they read health and
+ * load in shared memory, and are told the table and what is learned.
+ */
 export class EndpointFleet implements Disposable {
-  readonly backend: EndpointBackend;
   readonly #parts: FleetParts;
   readonly #clock: Clock = systemClock;
   readonly #memory: EndpointMemory;
   readonly #places: EndpointPlaces;
-  #table: RoutingTable;
-  #tenants: TenantDirectory | undefined;
+  #endpoints: readonly Endpoint[] = [];
+  #config: FileConfig;
   #monitor: EndpointMonitor;
+  #sweeping: Timer | undefined;
 
   private constructor(config: FileConfig, parts: FleetParts) {
     const clock = this.#clock;
     this.#parts = parts;
-    this.#memory = createEndpointMemory({ ...endpointDefaults, clock, lanesMax: 1 });
+    this.#config = config;
+    this.#memory = createEndpointMemory({ ...endpointDefaults, clock, lanesMax: parts.lanes });
     this.#places = new EndpointPlaces(this.#memory, clock);
-    this.#table = tableOf(
-      config,
-      optionsOf(config, parts.env).map((options) => this.#open(options)),
-    );
-    this.#tenants = tenantsOf(config);
-    this.#monitor = this.#monitorOf(this.#table.endpoints);
-    this.backend = new EndpointBackend({
-      table: this.#table,
-      router: new EndpointRouter({
-        ...endpointDefaults,
-        clock,
-        random: parts.random,
-        memory: this.#memory,
-      }),
-      clock,
-      triesMax: endpointDefaults.triesMax,
-    });
+    this.#endpoints = this.#openAll(config);
+    this.#monitor = this.#monitorOf(this.#endpoints);
+    this.#sweepAgain();
   }
 
   /** Opens the endpoints of a configuration and looks at each once. Throws `SERVER_SETTING_INVALID` for a key that is not in the environment. */
@@ -72,80 +64,117 @@ export class EndpointFleet implements Disposable {
     return fleet;
   }
 
-  get table(): RoutingTable {
-    return this.#table;
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
   }
 
-  /** Whose request it is; where the configuration names no tenants, everybody's. */
-  identify(headers: KeyHeaders): Identified {
-    return this.#tenants?.identify(headers) ?? { kind: 'anybody' };
+  /** What a lane that starts at this moment starts from. */
+  get source(): LaneSource {
+    return { kind: 'endpoints', memory: this.#memory, table: this.#table };
   }
 
   /** What the admin routes show of it. */
   get served(): ServedSource {
-    const { backend } = this;
-    const read = (): RoutingTable => this.#table;
+    const read = (): readonly Endpoint[] => this.#endpoints;
     return {
       get modelId() {
-        return [
-          ...new Set(read().endpoints.flatMap(({ models }) => models.map(({ id }) => id))),
-        ].join(', ');
+        return [...new Set(read().flatMap(({ models }) => models.map(({ id }) => id)))].join(', ');
       },
       get unavailable() {
-        return backend.unavailable;
+        return unavailableOf(read());
       },
       readMetrics: () => Promise.resolve(''),
     };
   }
 
-  /** Takes over another configuration: endpoints that stay as they are keep their connections and what is known of them. */
-  async replace(config: FileConfig): Promise<void> {
-    const before = this.#table.endpoints;
-    const endpoints = optionsOf(config, this.#parts.env).map(
-      (options) =>
-        before.find((endpoint) => isSame(endpoint.options, options)) ?? this.#open(options),
-    );
+  /**
+   * Takes over another configuration: endpoints that stay as they are keep what is known of them. `handOver` resolves
+   * when no lane goes by an older table; only then is the place of an endpoint that left given to another.
+   */
+  async replace(config: FileConfig, handOver: (table: LaneTable) => Promise<void>): Promise<void> {
+    const before = this.#endpoints;
+    const endpoints = this.#openAll(config);
     const monitor = this.#monitorOf(endpoints);
     await monitor.start();
     this.#monitor[Symbol.dispose]();
     this.#monitor = monitor;
-    this.#table = tableOf(config, endpoints);
-    this.#tenants = tenantsOf(config);
-    this.backend.replaceTable(this.#table);
-    for (const endpoint of before) {
-      if (endpoints.includes(endpoint)) continue;
-      this.#places.leave(endpoint.index);
-      this.#closeWhenIdle(endpoint);
-    }
+    this.#endpoints = endpoints;
+    this.#config = config;
+    await handOver(this.#table);
+    this.#close(before.filter((endpoint) => !endpoints.includes(endpoint)));
   }
 
-  /** Requests that an endpoint is answering. */
+  /** Requests that an endpoint is answering, of all lanes. */
   activeCount({ index }: Endpoint): number {
     return this.#places.activeCount(index);
   }
 
-  [Symbol.dispose](): void {
-    this.#monitor[Symbol.dispose]();
-    for (const endpoint of this.#table.endpoints) endpoint.backend[Symbol.dispose]();
+  /** A lane has ended amid its requests: their load is taken off the endpoints. */
+  takeBackLane(lane: number): void {
+    this.#places.takeBackLane(lane);
   }
 
-  #open(options: EndpointOptions): Endpoint {
-    return openEndpoint(options, {
-      clock: this.#clock,
-      bounds: endpointDefaults,
-      index: this.#places.take(),
-      memory: this.#memory,
-    });
+  [Symbol.dispose](): void {
+    this.#sweeping?.cancel();
+    this.#monitor[Symbol.dispose]();
+    this.#close(this.#endpoints);
+  }
+
+  get #table(): LaneTable {
+    const endpoints = this.#endpoints.map(({ options, index, kind, models }) => ({
+      options: { ...options, url: options.url.href },
+      index,
+      kind,
+      models,
+    }));
+    return { routing: routingOf(this.#config), endpoints, tenants: tenantsOf(this.#config) };
+  }
+
+  /** Opens those that are not open yet; where one cannot be, none of them is. */
+  #openAll(config: FileConfig): readonly Endpoint[] {
+    const opened: Endpoint[] = [];
+    try {
+      return optionsOf(config, this.#parts.env).map((options) => {
+        const known = this.#endpoints.find((endpoint) => isSame(endpoint.options, options));
+        if (known !== undefined) return known;
+        const endpoint = openEndpoint(options, {
+          clock: this.#clock,
+          bounds: endpointDefaults,
+          index: this.#places.take(),
+          memory: this.#memory,
+        });
+        opened.push(endpoint);
+        return endpoint;
+      });
+    } catch (error) {
+      this.#close(opened);
+      throw error;
+    }
+  }
+
+  #close(endpoints: readonly Endpoint[]): void {
+    for (const endpoint of endpoints) {
+      endpoint.backend[Symbol.dispose]();
+      this.#places.leave(endpoint.index);
+    }
   }
 
   #monitorOf(endpoints: readonly Endpoint[]): EndpointMonitor {
-    const { onNews } = this.#parts;
-    return new EndpointMonitor({ ...endpointDefaults, endpoints, clock: this.#clock, onNews });
+    const { onNews, onLearned } = this.#parts;
+    return new EndpointMonitor({
+      ...endpointDefaults,
+      endpoints,
+      clock: this.#clock,
+      onNews,
+      onLearned: ({ index, kind, models }) => onLearned({ index, kind, models }),
+    });
   }
 
-  #closeWhenIdle(endpoint: Endpoint): void {
-    if (endpoint.activeCount === 0) endpoint.backend[Symbol.dispose]();
-    else this.#clock.after(leavingLookMs, () => this.#closeWhenIdle(endpoint));
+  #sweepAgain(): void {
+    this.#sweeping = this.#clock.after(sweepMs, () => {
+      this.#places.sweepLedger(sweepParts);
+      this.#sweepAgain();
+    });
   }
 }
 
@@ -177,22 +206,19 @@ function keyOf({ apiKeyEnv }: EndpointConfig, env: FleetParts['env']): string | 
   return key === '' ? undefined : key;
 }
 
-function tenantsOf({ tenants }: FileConfig): TenantDirectory | undefined {
-  if (tenants === undefined) return undefined;
-  return new TenantDirectory(
-    tenants.map(({ name, keys, models }) => ({
-      name,
-      keyHashes: keys.map((key) => key.slice('sha256:'.length)),
-      models,
-    })),
-  );
+function tenantsOf({ tenants }: FileConfig): readonly TenantOptions[] | undefined {
+  return tenants?.map(({ name, keys, models }) => ({
+    name,
+    keyHashes: keys.map((key) => key.slice('sha256:'.length)),
+    models,
+  }));
 }
 
-function tableOf(config: FileConfig, endpoints: readonly Endpoint[]): RoutingTable {
+function routingOf(config: FileConfig): Omit<RoutingTable, 'endpoints'> {
   const aliases = Object.entries(config.aliases ?? {}).map(
     ([alias, targets]) => [alias, [targets].flat()] as const,
   );
-  return { endpoints, aliases: new Map(aliases), policy: config.routing?.policy ?? 'prefix' };
+  return { aliases: new Map(aliases), policy: config.routing?.policy ?? 'prefix' };
 }
 
 function isSame(one: EndpointOptions, other: EndpointOptions): boolean {

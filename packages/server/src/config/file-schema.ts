@@ -5,6 +5,7 @@ import {
   routingPolicyNames,
 } from '@millrace/gateway';
 import { z } from 'zod';
+import { lanesMax } from '../lanes/lane-count.ts';
 
 const endpointUrl = z
   .url({ protocol: /^https?$/, error: 'is no http:// or https:// address' })
@@ -78,6 +79,12 @@ const tenant = z
 const file = z
   .strictObject({
     listen: listen.optional(),
+    lanes: z
+      .int()
+      .min(1)
+      .max(lanesMax)
+      .optional()
+      .describe('Threads that accept connections; by default one per core.'),
     endpoints: z.array(endpoint).min(1).max(128),
     aliases: z
       .record(
@@ -128,6 +135,7 @@ export interface FileConfig {
     | { readonly host?: string | undefined; readonly port?: number | undefined }
     | { readonly socket: string }
     | undefined;
+  readonly lanes?: number | undefined;
   readonly endpoints: readonly EndpointConfig[];
   readonly aliases?: Readonly<Record<string, string | readonly string[]>> | undefined;
   readonly routing?: { readonly policy?: RoutingPolicyName | undefined } | undefined;

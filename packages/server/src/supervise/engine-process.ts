@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BackendAddress } from '@millrace/gateway';
-import { apiError, type ApiError } from '@millrace/openai';
+import type { ApiError } from '@millrace/openai';
 import { type Clock, type Timer } from '@millrace/stdx';
 import { ServerError } from '../errors.ts';
+import { type EngineStatus, engineUnavailable } from './engine-status.ts';
 
 /** How an engine process is started and watched. */
 export interface EngineProcessOptions {
@@ -15,6 +16,8 @@ export interface EngineProcessOptions {
   readonly clock: Clock;
   /** Told of every start, end and restart, in a sentence. */
   readonly onNews: (news: string) => void;
+  /** Told when it becomes ready, ends, or is started at another socket. */
+  readonly onStatus?: (status: EngineStatus) => void;
   /** Pause before the first restart; it doubles with every death in a row. */
   readonly restartMsMin?: number;
   readonly restartMsMax?: number;
@@ -36,14 +39,15 @@ const linesKept = 8;
  * pauses; while there is none, `unavailable` says why. The child ends when this process does: its channel closes.
  */
 export class EngineProcess implements AsyncDisposable {
-  readonly #options: Required<EngineProcessOptions>;
+  readonly #options: Required<Omit<EngineProcessOptions, 'onStatus'>> &
+    Pick<EngineProcessOptions, 'onStatus'>;
   readonly #folder: string;
   #child: ChildProcess | undefined;
   #timer: Timer | undefined;
   #isReady = false;
   #isClosing = false;
   #deathsInARow = 0;
-  #restartAtMs = 0;
+  #restartAtUnixMs = 0;
   #startedAtMs = 0;
   #modelId = '';
   #spawnCount = 0;
@@ -75,10 +79,16 @@ export class EngineProcess implements AsyncDisposable {
 
   /** Why the engine cannot be asked, if so. */
   get unavailable(): ApiError | undefined {
-    if (this.#isReady) return undefined;
-    const waitMs = Math.max(500, this.#restartAtMs - this.#options.clock.nowMs());
-    const state = this.#deathsInARow === 0 ? 'is starting' : 'has ended and is being started again';
-    return apiError('backend_unavailable', `The engine ${state}.`, { retryAfterMs: waitMs });
+    return engineUnavailable(this.status, this.#options.clock.unixMs());
+  }
+
+  get status(): EngineStatus {
+    return {
+      socketPath: this.#socketPath,
+      isReady: this.#isReady,
+      deathsInARow: this.#deathsInARow,
+      restartAtUnixMs: this.#restartAtUnixMs,
+    };
   }
 
   /** Starts the engine; resolves when it serves. Rejects when it ends before it has served once. */
@@ -120,11 +130,13 @@ export class EngineProcess implements AsyncDisposable {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#keepLines(text));
     child.on('error', (error) => this.#keepLines(`${error.message}\n`));
     child.once('exit', (code, signal) => this.#noteEnd(signal ?? `status ${code}`));
+    this.#tellStatus();
   }
 
   #noteReady(message: EngineMessage): void {
     this.#isReady = true;
     this.#modelId = message.modelId;
+    this.#tellStatus();
     if (this.#deathsInARow > 0) this.#options.onNews('the engine serves again');
     for (const { resolve } of this.#waiters.splice(0)) resolve();
   }
@@ -150,10 +162,15 @@ export class EngineProcess implements AsyncDisposable {
     const livedMs = clock.nowMs() - this.#startedAtMs;
     this.#deathsInARow = livedMs >= stableMs ? 1 : this.#deathsInARow + 1;
     const pauseMs = Math.min(restartMsMax, restartMsMin * 2 ** (this.#deathsInARow - 1));
-    this.#restartAtMs = clock.nowMs() + pauseMs;
+    this.#restartAtUnixMs = clock.unixMs() + pauseMs;
+    this.#tellStatus();
     onNews(`the engine ended (${how}); it is started again in ${pauseMs} ms${reason}`);
     this.#lastLines.length = 0;
     this.#timer = clock.after(pauseMs, () => this.#spawn());
+  }
+
+  #tellStatus(): void {
+    this.#options.onStatus?.(this.status);
   }
 
   #keepLines(text: string): void {
