@@ -6,7 +6,7 @@ import { generateAll } from './decoder-files.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 
-test('every file of decoders is what its object makes it (else: node tools/generate-decoders.ts)', () => {
+test('every file of decoders is what its object makes it (else: npm run decoders)', () => {
   const files = generateAll(root);
   assert.ok(files.length >= 1, 'some package asks for decoders');
   for (const { path, text } of files) {

@@ -13,7 +13,7 @@ test('there are sources of objects', () => {
 });
 
 for (const source of sources) {
-  test(`${objectOf(source)} is what its source makes it (else: node tools/build-objects.ts)`, (t) => {
+  test(`${objectOf(source)} is what its source makes it (else: npm run objects)`, (t) => {
     const compiler = findCompiler();
     if (typeof compiler === 'string') return t.skip(`needs a compiler: ${compiler}`);
     const committed = readFileSync(join(root, objectOf(source)));

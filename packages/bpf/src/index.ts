@@ -82,6 +82,12 @@ export {
   verifyObject,
   type VerifyOptions,
 } from './signing/signature.ts';
+export {
+  readSignedObject,
+  signatureSuffix,
+  type SignedFileOptions,
+} from './signing/signed-file.ts';
+export { developmentKey, releaseKeys } from './signing/trusted-keys.ts';
 export type { ConstantSpec } from './spec/constants.ts';
 export type { MapSpec } from './spec/maps.ts';
 export { type ObjectSpec, type ProgramSpec, readObjectSpec } from './spec/object-spec.ts';

@@ -1,0 +1,1 @@
+wLzMjMH+uyRiIUSORiVRHu/bRjFh9FNNKMRkX39OddraQRndl0gvtu1gzgZmFkoH219L4/egtJf4UO/UdIFGCA==

@@ -1,0 +1,1 @@
+Li+QZi65tzsTrx/HZCTkZV4NQh94lz6BoqrDRYP7Qfshj9xQh6U8ycSrq1soXAzuDxwcXqkxaeRZUUwnjAiNDw==
