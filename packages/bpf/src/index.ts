@@ -18,7 +18,8 @@ export {
   readElf,
 } from './elf/elf-file.ts';
 export { BpfError, type BpfErrorCode, type BpfErrorOptions } from './errors.ts';
-export { type Feature, probeFeatures } from './features/probe-features.ts';
+export type { Feature } from './features/feature.ts';
+export { probeFeatures } from './features/probe-features.ts';
 export { attachCgroup } from './links/attach-cgroup.ts';
 export { attachClassifier, type ClassifierOptions } from './links/attach-classifier.ts';
 export { attachIterator, readIterator } from './links/attach-iterator.ts';
@@ -50,6 +51,7 @@ export type { ConstantValue } from './load/write-constants.ts';
 export type { BpfMap, MapBatch, MapKey, UpdateKind } from './maps/bpf-map.ts';
 export type { MapState } from './maps/map-state.ts';
 export { type AdoptedPins, type AdoptOptions, adoptPins } from './pins/adopted-pins.ts';
+export { findHolders, type Holder } from './pins/holders.ts';
 export {
   bpffsPath,
   findPinFolders,

@@ -47,11 +47,15 @@ export class Btf {
 
   /** The first type of a name and kind. */
   find<Kind extends BtfType['kind']>(kind: Kind, name: string): BtfTypeOf<Kind> | undefined {
-    const isWanted = (type: BtfType): type is BtfType & BtfTypeOf<Kind> =>
-      type.kind === kind && type.name === name;
+    const id = this.findId(kind, name);
+    return id === undefined ? undefined : (this.type(id) as BtfTypeOf<Kind>);
+  }
+
+  /** The id of the first type of a name and kind. */
+  findId(kind: BtfType['kind'], name: string): number | undefined {
     for (const id of this.#source.named(name)) {
       const type = this.type(id);
-      if (isWanted(type)) return type;
+      if (type.kind === kind && type.name === name) return id;
     }
     return undefined;
   }

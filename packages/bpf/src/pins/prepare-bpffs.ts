@@ -7,6 +7,8 @@ import { bpffsPath } from './pin-folder.ts';
 export interface BpffsOptions {
   /** True: somebody else than root must be able to reach the pins. */
   readonly isForOthers?: boolean;
+  /** True: one of our own in any case. */
+  readonly isOwn?: boolean;
 }
 
 /**
@@ -14,12 +16,14 @@ export interface BpffsOptions {
  * mounted in a mount namespace of our own: seen by what this thread starts or executes from then on, and gone with the
  * last of them. Throws an `UnsupportedError` without CAP_SYS_ADMIN, or `BPF_PIN_FAILED`.
  */
-export function prepareBpffs({ isForOthers = false }: BpffsOptions = {}): 'theirs' | 'own' {
+export function prepareBpffs({ isForOthers = false, isOwn = false }: BpffsOptions = {}):
+  | 'theirs'
+  | 'own' {
   const state = bpffsState();
-  if (state === 'open' || (state === 'closed' && !isForOthers)) return 'theirs';
+  if (!isOwn && (state === 'open' || (state === 'closed' && !isForOthers))) return 'theirs';
   if (!effectiveCapabilities().has('CAP_SYS_ADMIN')) {
     throw new UnsupportedError(
-      `pin at ${bpffsPath}: bpffs ${state === 'missing' ? 'is not mounted' : 'lets only root in'}, and mounting needs CAP_SYS_ADMIN`,
+      `pin at ${bpffsPath}: bpffs is ${state}, and mounting one of our own needs CAP_SYS_ADMIN`,
       { code: 'BPF_CAPABILITY_MISSING', needs: `CAP_SYS_ADMIN, or bpffs mounted at ${bpffsPath}` },
     );
   }

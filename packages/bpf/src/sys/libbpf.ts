@@ -52,6 +52,8 @@ const signatures: Readonly<Record<string, Signature>> = {
   bpf_map__set_max_entries: ['int', 'void *', 'uint32_t'],
   bpf_map__set_autocreate: ['int', 'void *', 'bool'],
   bpf_map__initial_value: ['void *', 'void *', 'void *'],
+  bpf_prog_load: ['int', 'int', 'const char *', 'const char *', 'void *', 'size_t', 'void *'],
+  bpf_raw_tracepoint_open: ['int', 'const char *', 'int'],
   bpf_map_create: ['int', 'int', 'const char *', 'uint32_t', 'uint32_t', 'uint32_t', 'void *'],
   bpf_map_lookup_elem: ['int', 'int', 'void *', 'void *'],
   bpf_map_update_elem: ['int', 'int', 'void *', 'void *', 'uint64_t'],
