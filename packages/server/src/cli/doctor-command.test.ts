@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import type { Finding } from '../doctor/examine.ts';
+import type { Finding } from '../doctor/finding.ts';
 import { FakeTerminal } from '../testing/fake-terminal.ts';
 import { temporaryFolder } from '../testing/temporary-folder.ts';
 import { runDoctorCommand } from './doctor-command.ts';

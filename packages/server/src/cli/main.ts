@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'watch LLM servers of this machine from the kernel, and say why requests were slow',
     load: async () => (await import('./trace-command.ts')).runTraceCommand,
   },
+  kernel: {
+    summary: 'say what of ours is in the kernel, and unload it',
+    load: async () => (await import('./kernel-command.ts')).runKernelCommand,
+  },
   doctor: {
     summary: 'say what this machine has and lacks',
     load: async () => (await import('./doctor-command.ts')).runDoctorCommand,

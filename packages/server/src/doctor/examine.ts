@@ -7,15 +7,9 @@ import { loadLlama } from '@millrace/llama';
 import { messageOf } from '@millrace/stdx';
 import { defaultModel } from '../models/default-model.ts';
 import { modelsFolder } from '../models/store.ts';
+import { examineKernelView } from './examine-kernel.ts';
+import type { Finding } from './finding.ts';
 import { tuningAt } from '../models/tuned-path.ts';
-
-/** One thing that was looked at. `lacking` is something that Millrace does without. */
-export interface Finding {
-  readonly subject: string;
-  readonly state: 'good' | 'lacking' | 'bad';
-  readonly detail: string;
-  readonly mend?: string;
-}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -37,7 +31,7 @@ export async function examine(env: Environment): Promise<readonly Finding[]> {
     examineModel(env),
     examinePip(),
     await examinePort(),
-    examineKernelTypes(),
+    ...examineKernelView(),
   ];
 }
 
@@ -172,17 +166,6 @@ async function examinePort(): Promise<Finding> {
   });
   if (isFree) return { subject, state: 'good', detail: 'free' };
   return { subject, state: 'lacking', detail: 'in use', mend: 'millrace up --port N' };
-}
-
-function examineKernelTypes(): Finding {
-  const subject = 'kernel types (BTF)';
-  if (existsSync('/sys/kernel/btf/vmlinux'))
-    return { subject, state: 'good', detail: 'there, for the kernel view' };
-  return {
-    subject,
-    state: 'lacking',
-    detail: 'not there; the kernel view, which is still to come, will need them',
-  };
 }
 
 function readText(path: string): string | undefined {
