@@ -1,9 +1,6 @@
+export type { BackendAddress } from './backends/backend-address.ts';
 export type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from './backends/backend.ts';
-export {
-  type BackendAddress,
-  HttpBackend,
-  type HttpBackendOptions,
-} from './backends/http-backend.ts';
+export { HttpBackend, type HttpBackendOptions } from './backends/http-backend.ts';
 export {
   EndpointBackend,
   type EndpointBackendOptions,

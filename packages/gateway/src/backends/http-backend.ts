@@ -1,20 +1,11 @@
-import { Agent, type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http';
-import { Agent as TlsAgent, request as openTlsRequest } from 'node:https';
 import { apiError, type ApiError } from '@millrace/openai';
-import { type Clock, messageOf } from '@millrace/stdx';
+import type { Clock } from '@millrace/stdx';
+import { DeadlineQueue } from '../net/deadlines.ts';
+import { SharedOutput } from '../net/socket-writer.ts';
 import type { Backend, BackendAnswer, BackendRequest } from './backend.ts';
-import { messageOf as answerOf } from './node-message.ts';
-
-/** Where a backend listens. */
-export type BackendAddress =
-  | { readonly kind: 'socket'; readonly path: string }
-  | {
-      readonly kind: 'tcp' | 'tls';
-      readonly host: string;
-      readonly port: number;
-      /** Put in front of every request's path; begins with a slash and does not end with one. */
-      readonly pathPrefix?: string;
-    };
+import type { BackendAddress } from './backend-address.ts';
+import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.ts';
+import { UpstreamExchange } from './upstream-exchange.ts';
 
 /** What an HTTP backend is made from. */
 export interface HttpBackendOptions {
@@ -22,121 +13,143 @@ export interface HttpBackendOptions {
   /** Why it cannot be asked at present, if so. */
   readonly unavailable: () => ApiError | undefined;
   readonly connectionsMax: number;
+  /** From sending a request, waiting for a connection included, to the first byte of its answer. */
   readonly firstByteMsMax: number;
+  /** To open a connection; by default 10 s. */
+  readonly connectMsMax?: number;
+  /** Certificates, in PEM, that the engine's own must be signed by; by default those of the system. */
+  readonly certificates?: string;
   readonly clock: Clock;
 }
 
-/** Idle connections kept for the next request. */
-const idleConnectionsMax = 64;
+/** Idle connections kept for the next request, and for how long. */
+const idleConnectionsMax = 256;
+const idleMsMax = 60_000;
+const connectMsDefault = 10_000;
+const readBytes = 64 * 1024;
 
 /** A backend that speaks HTTP/1.1 over pooled connections. */
-export class HttpBackend implements Backend, Disposable {
+export class HttpBackend implements Backend, Disposable, ConnectionOwner {
+  readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(readBytes);
+  readonly output: SharedOutput = new SharedOutput();
+  tlsSession: Buffer | undefined;
   readonly #options: HttpBackendOptions;
-  readonly #agent: Agent;
-  readonly #tlsAgent: TlsAgent;
+  readonly #connecting: DeadlineQueue;
+  readonly #firstBytes: DeadlineQueue;
+  readonly #idling: DeadlineQueue;
+  readonly #connections = new Set<UpstreamConnection>();
+  readonly #idle: UpstreamConnection[] = [];
+  readonly #waiting: UpstreamExchange[] = [];
+  #address: string | undefined;
+  #isDisposed = false;
 
   constructor(options: HttpBackendOptions) {
+    const { clock } = options;
     this.#options = options;
-    const pool = {
-      keepAlive: true,
-      maxSockets: options.connectionsMax,
-      maxFreeSockets: idleConnectionsMax,
-    };
-    this.#agent = new Agent(pool);
-    this.#tlsAgent = new TlsAgent(pool);
+    this.#connecting = new DeadlineQueue(clock, options.connectMsMax ?? connectMsDefault);
+    this.#firstBytes = new DeadlineQueue(clock, options.firstByteMsMax);
+    this.#idling = new DeadlineQueue(clock, idleMsMax);
   }
 
   get unavailable(): ApiError | undefined {
     return this.#options.unavailable();
   }
 
+  get certificates(): string | undefined {
+    return this.#options.certificates;
+  }
+
   /**
-   * Sends a request. A pooled connection that the backend closed in the same instant is told by a reset before any
-   * byte of an answer: that request was never taken, and is sent once more on another connection.
+   * Sends a request. A pooled connection that the backend closed in the same instant is told by its end before any byte
+   * of an answer: that request was never taken, and is sent once more on a connection that is opened for it.
    */
-  async send(request: BackendRequest): Promise<BackendAnswer> {
-    const first = await this.#sendOnce(request);
-    return first.kind === 'stale' ? this.#afterRetry(await this.#sendOnce(request)) : first;
+  send(request: BackendRequest): Promise<BackendAnswer> {
+    if (request.cancellation.reason !== undefined) return Promise.resolve({ kind: 'abandoned' });
+    return new Promise((resolve) => {
+      const exchange = new UpstreamExchange(request, resolve);
+      this.#firstBytes.set(exchange.deadline);
+      this.#dispatch(exchange);
+    });
   }
 
   [Symbol.dispose](): void {
-    this.#agent.destroy();
-    this.#tlsAgent.destroy();
+    this.#isDisposed = true;
+    for (const connection of [...this.#connections]) connection.destroy();
+    for (const exchange of this.#waiting.splice(0))
+      exchange.fail(unreachable('the gateway is ending'));
+    this.#connecting[Symbol.dispose]();
+    this.#firstBytes[Symbol.dispose]();
+    this.#idling[Symbol.dispose]();
   }
 
-  #open(request: BackendRequest): ClientRequest {
+  noteConnected(connection: UpstreamConnection): void {
+    connection.connectDeadline.cancel();
+  }
+
+  noteIdle(connection: UpstreamConnection): void {
+    const next = this.#nextWaiting();
+    if (next !== undefined) return connection.carry(next);
+    if (this.#idle.length >= idleConnectionsMax || this.#isDisposed) return connection.destroy();
+    this.#idle.push(connection);
+    this.#idling.set(connection.idleDeadline);
+  }
+
+  noteClosed(connection: UpstreamConnection, unanswered: UpstreamExchange | undefined): void {
+    this.#connections.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at !== -1) this.#idle.splice(at, 1);
+    if (unanswered !== undefined) this.#fail(connection, unanswered);
+    const next = this.#connections.size < this.#options.connectionsMax && this.#nextWaiting();
+    if (next) this.#open(next);
+  }
+
+  #fail(connection: UpstreamConnection, unanswered: UpstreamExchange): void {
+    if (unanswered.isOver) return;
+    if (connection.wasStale && !this.#isDisposed) return this.#open(unanswered);
+    unanswered.fail(
+      this.unavailable ?? unreachable(connection.problem ?? 'it closed the connection'),
+    );
+  }
+
+  #dispatch(exchange: UpstreamExchange): void {
+    const connection = this.#takeIdle();
+    if (connection !== undefined) connection.carry(exchange);
+    else if (this.#connections.size < this.#options.connectionsMax) this.#open(exchange);
+    else this.#waiting.push(exchange);
+  }
+
+  #takeIdle(): UpstreamConnection | undefined {
+    const connection = this.#idle.pop();
+    connection?.idleDeadline.cancel();
+    return connection;
+  }
+
+  #nextWaiting(): UpstreamExchange | undefined {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift())
+      if (!next.isOver) return next;
+    return undefined;
+  }
+
+  #open(exchange: UpstreamExchange): void {
+    const connection = new UpstreamConnection(this.#currentAddress(), this);
+    this.#connections.add(connection);
+    this.#connecting.set(connection.connectDeadline);
+    connection.carry(exchange);
+  }
+
+  /** An engine that was started again may listen elsewhere: connections to where it was are of no use. */
+  #currentAddress(): BackendAddress {
     const address = this.#options.address();
-    const shape = {
-      method: request.method,
-      headers: {
-        ...Object.fromEntries(request.headers),
-        'content-length': String(request.body.length),
-      },
-    };
-    if (address.kind === 'socket') {
-      const { path: socketPath } = address;
-      return openRequest({ ...shape, socketPath, path: request.target, agent: this.#agent });
-    }
-    const { host, port } = address;
-    const place = { ...shape, host, port, path: (address.pathPrefix ?? '') + request.target };
-    return address.kind === 'tls'
-      ? openTlsRequest({ ...place, agent: this.#tlsAgent })
-      : openRequest({ ...place, agent: this.#agent });
+    const text = JSON.stringify(address);
+    if (this.#address !== undefined && this.#address !== text)
+      for (const connection of this.#idle.splice(0)) connection.destroy();
+    this.#address = text;
+    return address;
   }
-
-  #afterRetry(
-    answer: BackendAnswer | { readonly kind: 'stale'; readonly error: ApiError },
-  ): BackendAnswer {
-    return answer.kind === 'stale' ? { kind: 'failed', error: answer.error } : answer;
-  }
-
-  #sendOnce(
-    request: BackendRequest,
-  ): Promise<BackendAnswer | { readonly kind: 'stale'; readonly error: ApiError }> {
-    const { clock, firstByteMsMax } = this.#options;
-    return new Promise((resolve) => {
-      const outgoing = this.#open(request);
-      const timer = clock.after(firstByteMsMax, () => {
-        settle({ kind: 'failed', error: tooSlow(firstByteMsMax) });
-        outgoing.destroy();
-      });
-      const abandon = (): void => {
-        settle({ kind: 'abandoned' });
-        outgoing.destroy();
-      };
-      const settle = (answer: Parameters<typeof resolve>[0]): void => {
-        timer.cancel();
-        request.cancellation.unsubscribe(abandon);
-        resolve(answer);
-      };
-      outgoing.once('response', (message: IncomingMessage) => {
-        settle({ kind: 'answered', message: answerOf(message) });
-        // From here on the relay watches the client; a late abort must still end the request.
-        request.cancellation.subscribe(() => outgoing.destroy());
-      });
-      outgoing.on('error', (error) => {
-        const isStale = outgoing.reusedSocket && isReset(error);
-        const failure = this.unavailable ?? unreachable(messageOf(error));
-        settle(isStale ? { kind: 'stale', error: failure } : { kind: 'failed', error: failure });
-      });
-      request.cancellation.subscribe(abandon);
-      if (request.cancellation.reason !== undefined) return;
-      outgoing.end(request.body);
-    });
-  }
-}
-
-function isReset(error: Error): boolean {
-  const code = 'code' in error ? error.code : undefined;
-  return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 function unreachable(reason: string): ApiError {
   return apiError('backend_failed', `The engine did not answer: ${reason}.`, {
     retryAfterMs: 1000,
   });
-}
-
-function tooSlow(limitMs: number): ApiError {
-  return apiError('deadline_exceeded', `The engine sent nothing for ${limitMs} ms.`);
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '@millrace/stdx';
-import { type BackendAddress, HttpBackend } from '../backends/http-backend.ts';
+import type { BackendAddress } from '../backends/backend-address.ts';
+import { HttpBackend } from '../backends/http-backend.ts';
 import type { EngineKind } from '../engines/engine-kind.ts';
 import type { EndpointModel } from '../engines/identify.ts';
 import type { EngineLoad } from '../engines/read-load.ts';

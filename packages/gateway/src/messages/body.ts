@@ -5,9 +5,9 @@ export type BodyEnd = 'whole' | 'died' | 'stalled' | 'destroyed';
 export interface BodySink {
   /** The bytes are the source's own and hold only until this returns: what is kept of them is copied. */
   write(piece: Buffer): void;
-  /** All that came at once has been written. False: the source pauses until it is told to resume. */
+  /** All that came at once has been written, and more will come. False: the source pauses until it is told to resume. */
   flush(): boolean;
-  /** The last call: nothing was cut off exactly when `end` is `whole`. It is not called when the sink's side destroyed the source. */
+  /** The last call, always: nothing was cut off exactly when `end` is `whole`. What was written is flushed by it. */
   end(end: BodyEnd): void;
 }
 
@@ -40,12 +40,11 @@ export class BytesBody implements BodySource {
   }
 
   pipeTo(sink: BodySink): void {
-    if (this.#end !== undefined) return;
-    if (this.#bytes.length > 0) sink.write(this.#bytes);
-    sink.flush();
-    if (this.#end !== undefined) return;
-    this.#close('whole');
-    sink.end('whole');
+    if (this.#end === undefined) {
+      if (this.#bytes.length > 0) sink.write(this.#bytes);
+      this.#close('whole');
+    }
+    sink.end(this.#end ?? 'whole');
   }
 
   resume(): void {}
@@ -84,17 +83,14 @@ export function readBody(source: BodySource, bytesMax: number): Promise<WholeBod
       },
       flush: () => {
         if (byteCount <= bytesMax) return true;
-        resolve({ kind: 'too-large' });
         source.destroy();
         return false;
       },
-      end: (end) =>
-        resolve(
-          end === 'whole' ? { kind: 'whole', bytes: Buffer.concat(pieces) } : { kind: 'cut', end },
-        ),
-    });
-    source.whenOver((end) => {
-      if (end === 'destroyed') resolve({ kind: 'cut', end });
+      end: (end) => {
+        if (byteCount > bytesMax) resolve({ kind: 'too-large' });
+        else if (end === 'whole') resolve({ kind: 'whole', bytes: Buffer.concat(pieces) });
+        else resolve({ kind: 'cut', end });
+      },
     });
   });
 }

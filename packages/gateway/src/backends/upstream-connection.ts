@@ -1,0 +1,204 @@
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { messageOf } from '@millrace/stdx';
+import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
+import { ResponseParser } from '../http1/response-parser.ts';
+import { Deadline } from '../net/deadlines.ts';
+import { HeadReader } from '../net/head-reader.ts';
+import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
+import type { BackendAddress } from './backend-address.ts';
+import { type ExchangeCarrier, garbled, type UpstreamExchange } from './upstream-exchange.ts';
+
+/** An answer's head may have so many headers and bytes. */
+const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
+
+/** What a connection tells the pool it belongs to. */
+export interface ConnectionOwner {
+  readonly readBuffer: Buffer;
+  readonly output: SharedOutput;
+  /** Certificates that an engine's own must be signed by, in PEM; undefined: those of the system. */
+  readonly certificates: string | undefined;
+  tlsSession: Buffer | undefined;
+  noteConnected(connection: UpstreamConnection): void;
+  /** It may carry another exchange. */
+  noteIdle(connection: UpstreamConnection): void;
+  /** It is gone; `exchange` is the one that it carried, without a byte of an answer. */
+  noteClosed(connection: UpstreamConnection, unanswered: UpstreamExchange | undefined): void;
+}
+
+/** A connection to an engine: one exchange at a time. */
+export class UpstreamConnection implements ExchangeCarrier {
+  readonly address: BackendAddress;
+  readonly connectDeadline: Deadline;
+  readonly idleDeadline: Deadline;
+  /** It has carried an exchange before the one that it carries. */
+  isReused = false;
+  isConnected = false;
+  /** Why it broke; undefined where it was closed. */
+  problem: string | undefined;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #writer: SocketWriter;
+  readonly #head = new HeadReader(new ResponseParser(headBounds));
+  readonly #decoder = new ChunkedDecoder();
+  #exchange: UpstreamExchange | undefined;
+  #hasAnswerBegun = false;
+  #isEnded = false;
+
+  constructor(address: BackendAddress, owner: ConnectionOwner) {
+    this.address = address;
+    this.#owner = owner;
+    this.connectDeadline = new Deadline(() => this.#giveUp('it took too long to connect'));
+    this.idleDeadline = new Deadline(() => this.destroy());
+    this.#socket = openSocket(address, owner, (length) => this.#read(length));
+    this.#writer = new SocketWriter(this.#socket, owner.output);
+    this.#listen();
+  }
+
+  /** Sends a request and waits for its answer. */
+  carry(exchange: UpstreamExchange): void {
+    this.#exchange = exchange;
+    this.#hasAnswerBegun = false;
+    this.#head.reset();
+    exchange.carrier = this;
+    this.#send(exchange);
+  }
+
+  release(isReusable: boolean): void {
+    this.#exchange = undefined;
+    this.isReused = true;
+    const isSent = this.#socket.writableLength === 0;
+    if (!isReusable || !isSent || this.#isEnded || this.#socket.destroyed) return this.destroy();
+    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#owner.noteIdle(this);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    const connected = this.address.kind === 'tls' ? 'secureConnect' : 'connect';
+    socket.once(connected, () => {
+      this.isConnected = true;
+      this.#owner.noteConnected(this);
+    });
+    if (this.address.kind === 'tls')
+      socket.on('session', (session: Buffer) => (this.#owner.tlsSession = session));
+    socket.once('end', () => this.#noteEnd());
+    socket.once('error', (error) => (this.problem = messageOf(error)));
+    socket.once('close', () => this.#noteClosed());
+  }
+
+  #send({ request }: UpstreamExchange): void {
+    const { method, target, headers, body } = request;
+    const { address } = this;
+    const prefix = address.kind === 'socket' ? '' : (address.pathPrefix ?? '');
+    const host = hostOf(address);
+    const writer = this.#writer;
+    const isBodyless = body.length === 0 && /^(?:GET|HEAD|DELETE|OPTIONS)$/.test(method);
+    writer.text(`${method} ${prefix}${target} HTTP/1.1\r\nhost: ${host}\r\n`);
+    writer.bytes(headers.bytes);
+    writer.text(isBodyless ? '\r\n' : `content-length: ${body.length}\r\n\r\n`);
+    if (body.length > 0) writer.ownedBytes(body);
+    writer.flush();
+  }
+
+  #read(length: number): boolean {
+    const exchange = this.#exchange;
+    // Nobody asked for what comes now: it could be taken for the answer to the next request.
+    if (exchange === undefined) {
+      this.destroy();
+      return false;
+    }
+    const { readBuffer } = this.#owner;
+    if (exchange.isAnswered) exchange.take(readBuffer, [0, length], this.#head.parser.isKeptAlive);
+    else this.#readHead(exchange, readBuffer, length);
+    return true;
+  }
+
+  #readHead(exchange: UpstreamExchange, bytes: Buffer, length: number): void {
+    const head = this.#head;
+    this.#hasAnswerBegun = true;
+    let progress = head.take(bytes, 0, length);
+    while (progress === 'done' && head.parser.status < 200) {
+      // What comes before the answer is for this connection: the gateway waits for no 100.
+      const [rest, start, end] = [head.bytes, head.bodyStart, head.end];
+      head.reset();
+      progress = head.take(rest, start, end);
+    }
+    if (progress === 'more') return;
+    if (progress === 'done') return exchange.begin(head, this.#decoder);
+    this.problem = 'its answer cannot be read';
+    exchange.fail(garbled(head.parser));
+    this.destroy();
+  }
+
+  #noteEnd(): void {
+    this.#isEnded = true;
+    const exchange = this.#exchange;
+    if (exchange?.isAnswered === true) {
+      this.#exchange = undefined;
+      exchange.lose(true);
+    }
+    this.destroy();
+  }
+
+  #noteClosed(): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.connectDeadline.cancel();
+    this.idleDeadline.cancel();
+    const isUnanswered = exchange?.isAnswered === false;
+    if (exchange !== undefined && !isUnanswered) exchange.lose(false);
+    this.#owner.noteClosed(this, isUnanswered ? exchange : undefined);
+  }
+
+  /** Whether the exchange that it carried was never taken: it was used before, and closed before a byte of the answer. */
+  get wasStale(): boolean {
+    return this.isReused && !this.#hasAnswerBegun;
+  }
+
+  #giveUp(problem: string): void {
+    this.problem = problem;
+    this.destroy();
+  }
+}
+
+function openSocket(
+  address: BackendAddress,
+  owner: ConnectionOwner,
+  read: (length: number) => boolean,
+): Socket {
+  const onread = { buffer: owner.readBuffer, callback: read };
+  if (address.kind === 'socket') return connectPlain({ path: address.path, onread });
+  const { host, port } = address;
+  if (address.kind === 'tcp') return connectPlain({ host, port, onread });
+  return connectTls({
+    host,
+    port,
+    // What Node takes here, its types leave out.
+    ...({ onread } as object),
+    ALPNProtocols: ['http/1.1'],
+    ...(isIP(host) === 0 && { servername: host }),
+    ...(owner.tlsSession !== undefined && { session: owner.tlsSession }),
+    ...(owner.certificates !== undefined && { ca: owner.certificates }),
+  });
+}
+
+function hostOf(address: BackendAddress): string {
+  if (address.kind === 'socket') return 'localhost';
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  const isUsual = address.port === (address.kind === 'tls' ? 443 : 80);
+  return isUsual ? host : `${host}:${address.port}`;
+}

@@ -1,0 +1,223 @@
+import { apiError, type ApiError } from '@millrace/openai';
+import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
+import { fieldBlock } from '../http1/field-block.ts';
+import { refusalText } from '../http1/refusal.ts';
+import type { AnswerFraming, ResponseParser } from '../http1/response-parser.ts';
+import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
+import { Deadline } from '../net/deadlines.ts';
+import type { HeadReader } from '../net/head-reader.ts';
+import type { BackendAnswer, BackendRequest } from './backend.ts';
+
+/** The connection that an exchange uses, as the exchange sees it. */
+export interface ExchangeCarrier {
+  /** The answer is whole: another exchange may use the connection, or it ends. */
+  release(isReusable: boolean): void;
+  pause(): void;
+  resume(): void;
+  destroy(): void;
+}
+
+/** One request and its answer. It is the body of the answer, too. */
+export class UpstreamExchange implements BodySource {
+  readonly request: BackendRequest;
+  byteLength: number | undefined;
+  /** Set while a connection carries it. */
+  carrier: ExchangeCarrier | undefined;
+  /** When its answer must have begun. */
+  readonly deadline: Deadline = new Deadline(() => this.#noteLate());
+  readonly #settle: (answer: BackendAnswer) => void;
+  #isAnswered = false;
+  #framing: AnswerFraming = 'none';
+  #remaining = 0;
+  #decoder: ChunkedDecoder | undefined;
+  #sink: BodySink | undefined;
+  /** What came before somebody took the body. */
+  #retained: Buffer[] = [];
+  #isPaused = false;
+  #end: BodyEnd | undefined;
+  #firstListener: ((end: BodyEnd) => void) | undefined;
+  #otherListeners: ((end: BodyEnd) => void)[] | undefined;
+  readonly #cancel: () => void;
+
+  constructor(request: BackendRequest, settle: (answer: BackendAnswer) => void) {
+    this.request = request;
+    this.#settle = settle;
+    this.#cancel = () => this.#abandon();
+    request.cancellation.subscribe(this.#cancel);
+  }
+
+  /** Whether nobody waits for it any more. */
+  get isOver(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Whether the head of the answer has come. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** It ended before its answer began. */
+  fail(error: ApiError): void {
+    if (this.#isAnswered || this.isOver) return;
+    this.#close('died');
+    this.#settle({ kind: 'failed', error });
+  }
+
+  /** The connection is gone. `isClean`: it was closed, not broken off. */
+  lose(isClean: boolean): void {
+    this.carrier = undefined;
+    if (this.#framing === 'until-close' && isClean) this.#finish('whole');
+    else this.#finish('died');
+  }
+
+  /** The head has come; what follows it is taken as body. Answers whether the answer may be taken at all. */
+  begin(head: HeadReader<ResponseParser>, decoder: ChunkedDecoder): void {
+    const { parser, bytes, base } = head;
+    const framing = parser.bodyFraming(this.request.method === 'HEAD');
+    this.#framing = framing;
+    const { contentLength } = parser.framing;
+    this.byteLength = contentLength === -1 ? undefined : contentLength;
+    this.#remaining = framing === 'length' ? contentLength : 0;
+    if (framing === 'chunked') {
+      this.#decoder = decoder;
+      decoder.reset();
+    }
+    this.#isAnswered = true;
+    this.deadline.cancel();
+    const { status, isKeptAlive } = parser;
+    const headers = fieldBlock(parser, bytes, base);
+    this.#takeFirst(bytes, [head.bodyStart, head.end], isKeptAlive);
+    this.#settle({ kind: 'answered', message: { status, headers, body: this } });
+  }
+
+  /** More of the body has come. `isKeptAlive`: the connection may be used again behind it. */
+  take(bytes: Buffer, [start, end]: readonly [number, number], isKeptAlive: boolean): void {
+    this.#read(bytes, [start, end], isKeptAlive);
+    const sink = this.#sink;
+    if (sink === undefined) {
+      if (!this.isOver && !this.#isPaused) this.#pause();
+    } else if (!this.isOver && !sink.flush() && !this.isOver) this.#pause();
+  }
+
+  pipeTo(sink: BodySink): void {
+    this.#sink = sink;
+    for (const piece of this.#retained) sink.write(piece);
+    this.#retained = [];
+    if (this.#end !== undefined) return sink.end(this.#end);
+    if (!sink.flush()) this.#pause();
+    else if (this.#isPaused) this.resume();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.carrier?.resume();
+  }
+
+  destroy(): void {
+    if (this.isOver) return;
+    const { carrier } = this;
+    this.#finish('destroyed');
+    carrier?.destroy();
+  }
+
+  whenOver(listener: (end: BodyEnd) => void): void {
+    if (this.#end !== undefined) listener(this.#end);
+    else if (this.#firstListener === undefined) this.#firstListener = listener;
+    else (this.#otherListeners ??= []).push(listener);
+  }
+
+  #takeFirst(bytes: Buffer, range: readonly [number, number], isKeptAlive: boolean): void {
+    const [start, end] = range;
+    const isEmpty =
+      this.#framing === 'none' || (this.#framing === 'length' && this.#remaining === 0);
+    if (isEmpty) this.#finishWhole(isKeptAlive && start === end);
+    else if (end > start) this.#read(bytes, range, isKeptAlive);
+  }
+
+  #read(bytes: Buffer, [start, end]: readonly [number, number], isKeptAlive: boolean): void {
+    if (this.#framing === 'chunked') return this.#readChunks(bytes, [start, end], isKeptAlive);
+    const length =
+      this.#framing === 'length' ? Math.min(this.#remaining, end - start) : end - start;
+    this.#remaining -= length;
+    this.#pass(bytes, start, start + length);
+    if (this.#framing === 'length' && this.#remaining === 0)
+      this.#finishWhole(isKeptAlive && start + length === end);
+  }
+
+  #readChunks(bytes: Buffer, [start, end]: readonly [number, number], isKeptAlive: boolean): void {
+    const decoder = this.#decoder as ChunkedDecoder;
+    decoder.at = start;
+    let step = decoder.step(bytes, end);
+    while (step === 'bytes') {
+      this.#pass(bytes, decoder.bytesStart, decoder.bytesEnd);
+      if (this.isOver) return;
+      step = decoder.step(bytes, end);
+    }
+    if (step === 'done') return this.#finishWhole(isKeptAlive && decoder.at === end);
+    if (step === 'more') return;
+    const { carrier } = this;
+    this.#finish('died');
+    carrier?.destroy();
+  }
+
+  #pass(bytes: Buffer, start: number, end: number): void {
+    if (start === end) return;
+    const piece = bytes.subarray(start, end);
+    if (this.#sink === undefined) this.#retained.push(Buffer.from(piece));
+    else this.#sink.write(piece);
+  }
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.carrier?.pause();
+  }
+
+  #finishWhole(isReusable: boolean): void {
+    const { carrier } = this;
+    this.carrier = undefined;
+    carrier?.release(isReusable);
+    this.#finish('whole');
+  }
+
+  #finish(end: BodyEnd): void {
+    if (this.isOver) return;
+    this.#close(end);
+    this.#sink?.end(end);
+  }
+
+  #close(end: BodyEnd): void {
+    this.#end = end;
+    this.carrier = undefined;
+    this.deadline.cancel();
+    this.request.cancellation.unsubscribe(this.#cancel);
+    this.#firstListener?.(end);
+    if (this.#otherListeners !== undefined)
+      for (const listener of this.#otherListeners) listener(end);
+  }
+
+  #noteLate(): void {
+    const { carrier } = this;
+    const limitMs = this.deadline.lengthMs;
+    this.fail(apiError('deadline_exceeded', `The engine sent nothing for ${limitMs} ms.`));
+    carrier?.destroy();
+  }
+
+  #abandon(): void {
+    if (this.isOver) return;
+    const { carrier } = this;
+    if (this.#isAnswered) this.#finish('destroyed');
+    else {
+      this.#close('destroyed');
+      this.#settle({ kind: 'abandoned' });
+    }
+    carrier?.destroy();
+  }
+}
+
+/** An answer that is no HTTP/1.1. */
+export function garbled(parser: ResponseParser): ApiError {
+  const reason = parser.refusal === undefined ? 'it is no HTTP' : refusalText(parser.refusal);
+  return apiError('backend_failed', `The engine's answer cannot be read: ${reason}.`, {
+    retryAfterMs: 1000,
+  });
+}

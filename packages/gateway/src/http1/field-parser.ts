@@ -1,0 +1,164 @@
+import { carriageReturn, colon, lineFeed, space, tab, tokenBytes, valueBytes } from './bytes.ts';
+import { knownFieldAt } from './known-fields.ts';
+import type { RefusalReason } from './refusal.ts';
+
+/** Where a parser stands after it was given bytes. */
+export type Progress = 'more' | 'done' | 'refused';
+
+/** Most that a parser takes. */
+export interface FieldBounds {
+  readonly fieldsMax: number;
+  readonly fieldBytesMax: number;
+}
+
+/** Numbers kept for each field: start and end of its name, start and end of its value, which header it is. */
+export const numbersPerField = 5;
+
+const inName = 0;
+const beforeValue = 1;
+const inValue = 2;
+const beforeLineFeed = 3;
+const beforeLastLineFeed = 4;
+
+/**
+ * Reads header fields up to the empty line that ends them, however they are cut into pieces.
+ * Hot path: once a byte of every head. Nothing is allocated; offsets count from the `base` of the message.
+ */
+export class FieldParser {
+  readonly numbers: Int32Array;
+  count = 0;
+  refusal: RefusalReason | undefined;
+  /** Where the next byte stands. */
+  at = 0;
+  readonly #bounds: FieldBounds;
+  #start = 0;
+  #state = inName;
+  #nameStart = 0;
+  #nameEnd = 0;
+  #valueStart = 0;
+  #valueEnd = 0;
+
+  constructor(bounds: FieldBounds) {
+    this.#bounds = bounds;
+    this.numbers = new Int32Array(bounds.fieldsMax * numbersPerField);
+  }
+
+  /** Begins at an offset, where the first field stands. */
+  reset(at: number): void {
+    this.at = at;
+    this.#start = at;
+    this.#nameStart = at;
+    this.#state = inName;
+    this.count = 0;
+    this.refusal = undefined;
+  }
+
+  parse(bytes: Uint8Array, base: number, end: number): Progress {
+    const limit = base + this.#start + this.#bounds.fieldBytesMax;
+    const progress = this.#parse(bytes, base, Math.min(end, limit));
+    return progress === 'more' && end > limit ? this.#refuse('fields-too-large') : progress;
+  }
+
+  #parse(bytes: Uint8Array, base: number, end: number): Progress {
+    while (base + this.at < end) {
+      switch (this.#state) {
+        case inName:
+          if (!this.#name(bytes, base, end)) return 'refused';
+          break;
+        case beforeValue:
+          this.#leadingSpace(bytes, base, end);
+          break;
+        case inValue:
+          if (!this.#value(bytes, base, end)) return 'refused';
+          break;
+        case beforeLineFeed:
+          if (bytes[base + this.at] !== lineFeed) return this.#refuse('bare-carriage-return');
+          this.at++;
+          if (!this.#take(bytes, base)) return 'refused';
+          break;
+        default:
+          if (bytes[base + this.at] !== lineFeed) return this.#refuse('bare-carriage-return');
+          this.at++;
+          return 'done';
+      }
+    }
+    return 'more';
+  }
+
+  #name(bytes: Uint8Array, base: number, end: number): boolean {
+    let at = base + this.at;
+    while (at < end && tokenBytes[bytes[at] as number] !== 0) at++;
+    this.at = at - base;
+    if (at === end) return true;
+    const isEmpty = this.at === this.#nameStart;
+    const byte = bytes[at] as number;
+    if (isEmpty && byte === carriageReturn) this.#state = beforeLastLineFeed;
+    else if (!isEmpty && byte === colon) {
+      this.#nameEnd = this.at;
+      this.#state = beforeValue;
+    } else return this.#refuseName(byte, isEmpty);
+    this.at++;
+    return true;
+  }
+
+  #refuseName(byte: number, isEmpty: boolean): boolean {
+    const isFolded = isEmpty && this.count > 0 && (byte === space || byte === tab);
+    if (byte === lineFeed) this.#refuse('bare-line-feed');
+    else this.#refuse(isFolded ? 'line-folded' : 'field-name-invalid');
+    return false;
+  }
+
+  #leadingSpace(bytes: Uint8Array, base: number, end: number): void {
+    let at = base + this.at;
+    while (at < end && (bytes[at] === space || bytes[at] === tab)) at++;
+    this.at = at - base;
+    if (at === end) return;
+    this.#valueStart = this.at;
+    this.#valueEnd = this.at;
+    this.#state = inValue;
+  }
+
+  #value(bytes: Uint8Array, base: number, end: number): boolean {
+    const from = base + this.at;
+    let at = from;
+    while (at < end && valueBytes[bytes[at] as number] === 1) at++;
+    // Space at the end is none of the value, but only the end of the line tells that it was the end.
+    let valueEnd = at;
+    while (valueEnd > from && (bytes[valueEnd - 1] === space || bytes[valueEnd - 1] === tab))
+      valueEnd--;
+    if (valueEnd > from) this.#valueEnd = valueEnd - base;
+    this.at = at - base;
+    if (at === end) return true;
+    const byte = bytes[at];
+    if (byte !== carriageReturn) {
+      this.#refuse(byte === lineFeed ? 'bare-line-feed' : 'field-value-invalid');
+      return false;
+    }
+    this.#state = beforeLineFeed;
+    this.at++;
+    return true;
+  }
+
+  #take(bytes: Uint8Array, base: number): boolean {
+    const { numbers } = this;
+    const to = this.count * numbersPerField;
+    if (to === numbers.length) {
+      this.#refuse('too-many-fields');
+      return false;
+    }
+    numbers[to] = this.#nameStart;
+    numbers[to + 1] = this.#nameEnd;
+    numbers[to + 2] = this.#valueStart;
+    numbers[to + 3] = this.#valueEnd;
+    numbers[to + 4] = knownFieldAt(bytes, base + this.#nameStart, base + this.#nameEnd);
+    this.count++;
+    this.#nameStart = this.at;
+    this.#state = inName;
+    return true;
+  }
+
+  #refuse(reason: RefusalReason): Progress {
+    this.refusal = reason;
+    return 'refused';
+  }
+}

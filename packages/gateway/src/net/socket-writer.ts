@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net';
+
+/** Room for what is written in one turn of the loop. */
+const outputBytes = 64 * 1024;
+
+/** Memory in which writes are put together, one connection after another. */
+export class SharedOutput {
+  bytes: Buffer = Buffer.allocUnsafeSlow(outputBytes);
+  length = 0;
+  writer: SocketWriter | undefined;
+
+  /** The kernel has not taken all of it: what is left keeps this memory, and others get their own. */
+  giveAway(): void {
+    this.bytes = Buffer.allocUnsafeSlow(outputBytes);
+  }
+}
+
+/**
+ * Puts what goes to a socket together in shared memory, so that it is one write, and one call of the system, however
+ * many parts it has. Hot path: once a piece of every answer. Whoever writes flushes before the loop goes on.
+ */
+export class SocketWriter {
+  readonly #socket: Socket;
+  readonly #output: SharedOutput;
+  /** TLS takes what it is given only later, always. */
+  readonly #isLate: boolean;
+
+  constructor(socket: Socket, output: SharedOutput) {
+    this.#socket = socket;
+    this.#output = output;
+    this.#isLate = 'encrypted' in socket;
+  }
+
+  /** Writes text in which every character is a byte. */
+  text(text: string): void {
+    const output = this.#open(text.length);
+    if (text.length > outputBytes) return this.bytes(Buffer.from(text, 'latin1'));
+    output.bytes.write(text, output.length, 'latin1');
+    output.length += text.length;
+  }
+
+  /** Writes bytes; they may change as soon as this returns. */
+  bytes(bytes: Buffer): void {
+    let from = 0;
+    while (from < bytes.length) {
+      const output = this.#open(Math.min(bytes.length - from, outputBytes));
+      const copied = bytes.copy(output.bytes, output.length, from);
+      output.length += copied;
+      from += copied;
+    }
+  }
+
+  /** Writes bytes that stay as they are until they are sent: long ones are not copied. */
+  ownedBytes(bytes: Buffer): void {
+    if (bytes.length <= outputBytes - this.#open(0).length) return this.bytes(bytes);
+    this.#socket.cork();
+    this.flush();
+    this.#socket.write(bytes);
+    this.#socket.uncork();
+  }
+
+  /** Sends what was written. False: the other side is slow; the socket's `drain` tells when it has caught up. */
+  flush(): boolean {
+    const output = this.#output;
+    const socket = this.#socket;
+    if (output.writer !== this || output.length === 0) return !socket.writableNeedDrain;
+    const bytes = output.bytes.subarray(0, output.length);
+    output.length = 0;
+    output.writer = undefined;
+    if (!socket.writable) return true;
+    if (this.#isLate || socket.connecting || socket.writableLength > 0)
+      return socket.write(Buffer.from(bytes));
+    const isTaken = socket.write(bytes);
+    if (socket.writableLength > 0) output.giveAway();
+    return isTaken;
+  }
+
+  #open(length: number): SharedOutput {
+    const output = this.#output;
+    if (output.writer !== this) {
+      output.writer?.flush();
+      output.writer = this;
+    }
+    if (output.length + length > outputBytes) {
+      this.flush();
+      output.writer = this;
+    }
+    return output;
+  }
+}
