@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { BenchContext, Comparison } from './compare/comparison.ts';
 import { gatewayChoices, measureGateways } from './compare/gateway.ts';
+import { measureKernelView } from './compare/kernel-view.ts';
 import { compareLiveFleet } from './compare/live-fleet.ts';
 import { compareLlamaServer } from './compare/llama-server.ts';
 import { measureOverhead } from './compare/overhead.ts';
@@ -17,11 +18,14 @@ export interface BenchTerminal {
   readonly err: (text: string) => void;
 }
 
+const soakRequests = 10_000;
+const traceRequests = 1000;
 const usage = `Usage: millrace bench engine [--only static,llama-server,overhead,fleet] [--rounds 3] [--traces FOLDER]
                              [--quick] --model FILE
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
+       millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
 
 Measures side by side in one run, prints a table and writes it to results/.
 `;
@@ -33,12 +37,24 @@ const parts: Readonly<Record<string, (context: BenchContext) => Promise<Comparis
   fleet: compareLiveFleet,
 };
 
+/** Measurements that need no model, or can do without one. */
+const withoutModel: Readonly<
+  Record<
+    string,
+    (
+      args: readonly string[],
+      terminal: BenchTerminal,
+      values: BenchArgs['values'],
+    ) => number | Promise<number>
+  >
+> = { gateway: benchGateways, routing: benchRouting, trace: benchTrace };
+
 /** Runs a measurement; resolves to the exit status. Missing a goal is no failure: it is told. */
 export async function runBench(args: readonly string[], terminal: BenchTerminal): Promise<number> {
   const { values, positionals } = parseBenchArgs(args);
   const [name] = positionals;
-  if (name === 'gateway') return await benchGateways(args, terminal, values);
-  if (name === 'routing') return benchRouting(args, terminal, values);
+  const ofItself = withoutModel[name ?? ''];
+  if (ofItself !== undefined) return await ofItself(args, terminal, values);
   const { model } = values;
   if ((name !== 'engine' && name !== 'soak') || model === undefined || !existsSync(model)) {
     terminal.err(refusal(model));
@@ -60,7 +76,8 @@ export async function runBench(args: readonly string[], terminal: BenchTerminal)
     );
     return 2;
   }
-  const found: Comparison[] = name === 'soak' ? [await soak(context, Number(values.requests))] : [];
+  const found: Comparison[] =
+    name === 'soak' ? [await soak(context, Number(values.requests ?? soakRequests))] : [];
   for (const part of chosen) found.push(await (parts[part] as (typeof parts)[string])(context));
   const text = report({
     name: name === 'soak' ? 'soak' : `engine-${chosen.join('-')}`,
@@ -118,11 +135,27 @@ function benchRouting(
   return 0;
 }
 
+async function benchTrace(
+  args: readonly string[],
+  terminal: BenchTerminal,
+  values: BenchArgs['values'],
+): Promise<number> {
+  const found = await measureKernelView({
+    requests: Number(values.requests ?? traceRequests),
+    rounds: Number(values.rounds),
+    model: values.model,
+    onProgress: (text) => terminal.err(`${text}\n`),
+  });
+  const shown = args.map((arg) => (arg.includes('/') ? 'FILE' : arg));
+  terminal.out(report({ name: 'trace', command: `millrace bench ${shown.join(' ')}`, ...found }));
+  return 0;
+}
+
 interface BenchArgs {
   readonly values: {
     readonly only?: string | undefined;
     readonly rounds: string;
-    readonly requests: string;
+    readonly requests?: string | undefined;
     readonly seconds: string;
     readonly threads: string;
     readonly model?: string | undefined;
@@ -139,7 +172,7 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
     options: {
       only: { type: 'string' },
       rounds: { type: 'string', default: '3' },
-      requests: { type: 'string', default: '10000' },
+      requests: { type: 'string' },
       seconds: { type: 'string', default: '5' },
       model: { type: 'string' },
       traces: { type: 'string' },

@@ -27,7 +27,7 @@ export type {
   RequestEnding,
   RequestRecord,
 } from './requests/request-record.ts';
-export type { LossCounts, ProgramState } from './live/probe-object.ts';
+export type { LossCounts, ProgramCost, ProgramState } from './live/probe-object.ts';
 export { KernelProbe, type KernelProbeName, type RecordVisitor } from './live/kernel-probe.ts';
 export type { WatchFilter } from './live/watch-filter.ts';
 export {

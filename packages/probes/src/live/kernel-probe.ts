@@ -1,5 +1,10 @@
 import { type BpfMap, type LoadedObject, openRingBuffer, type RingBuffer } from '@millrace/bpf';
-import { type LossCounts, ProbeObject, type ProgramState } from './probe-object.ts';
+import {
+  type LossCounts,
+  ProbeObject,
+  type ProgramCost,
+  type ProgramState,
+} from './probe-object.ts';
 import {
   filterConstants,
   portKey,
@@ -75,6 +80,11 @@ export class KernelProbe implements Disposable {
   /** Hands over what there is, up to so many records; how many. */
   drain(visit: RecordVisitor, recordsMax: number): number {
     return this.#ring.drain(visit, recordsMax);
+  }
+
+  /** What its programs have cost while the kernel counted runs. */
+  costs(): readonly ProgramCost[] {
+    return this.#object.costs();
   }
 
   losses(): LossCounts {

@@ -19,6 +19,14 @@ export interface LossCounts {
   readonly discarded: number;
 }
 
+/** What a program has cost while the kernel counted runs. */
+export interface ProgramCost {
+  /** With the probe's name before it. */
+  readonly name: string;
+  readonly runs: number;
+  readonly runNs: number;
+}
+
 /** A program of a probe: attached, or why it is not. */
 export interface ProgramState {
   readonly name: string;
@@ -40,13 +48,15 @@ export interface ProbeObjectOptions {
 export class ProbeObject implements Disposable {
   readonly loaded: LoadedObject;
   readonly programs: readonly ProgramState[];
+  readonly #name: string;
   readonly #links: Link[] = [];
 
   constructor(options: ProbeObjectOptions) {
     const file = new URL(`../../bpf/${options.name}.bpf.o`, import.meta.url);
     // Who can change the sources of a clone can change this too, and before the first release there is no other key.
     const trustsDevelopmentKey = import.meta.url.endsWith('.ts') || releaseKeys().length === 0;
-    const { only, constants } = options;
+    const { name, only, constants } = options;
+    this.#name = name;
     this.loaded = loadObject(readSignedObject(file, { trustsDevelopmentKey }), {
       ...(only === undefined ? {} : { only }),
       ...(constants === undefined ? {} : { constants }),
@@ -71,6 +81,16 @@ export class ProbeObject implements Disposable {
     }
     const [attempted = 0, delivered = 0, dropped = 0, discarded = 0] = sums;
     return { attempted, delivered, dropped, discarded };
+  }
+
+  /** Runs of the attached programs and their time; zero unless the kernel's statistics are on. */
+  costs(): readonly ProgramCost[] {
+    return this.programs
+      .filter(({ isAttached }) => isAttached)
+      .map(({ name }) => {
+        const { runs, runNs } = this.loaded.program(name).state();
+        return { name: `${this.#name}/${name}`, runs: Number(runs), runNs: Number(runNs) };
+      });
   }
 
   [Symbol.dispose](): void {
