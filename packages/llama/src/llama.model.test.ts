@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
@@ -7,6 +7,7 @@ import type { Context } from './context/context.ts';
 import { loadLlama } from './library/library.ts';
 import type { Model } from './model/model.ts';
 import type { ContextOptions, SamplerOptions } from './options.ts';
+import { loraBytes } from './testing/lora-bytes.ts';
 import { requireTestModel } from './testing/model-path.ts';
 
 /** Contexts go before their model: hooks run in the order in which they were set. */
@@ -50,6 +51,10 @@ async function compute(
   });
   assert.deepEqual(await context.decode(batch), { kind: 'decoded' });
   return context.logits(last).slice();
+}
+
+function distance(one: Float32Array, other: Float32Array): number {
+  return Math.sqrt(one.reduce((sum, value, at) => sum + (value - (other[at] ?? 0)) ** 2, 0));
 }
 
 function bestOf(logits: Float32Array): number {
@@ -238,6 +243,37 @@ test('a grammar that does not parse and a file that is no model are clear errors
   await assert.rejects(loadLlama().loadModel(import.meta.filename), {
     code: 'LLAMA_MODEL_UNREADABLE',
   });
+});
+
+test('an adapter changes what a context computes, by its scale, and only while it is applied', async (t) => {
+  const model = await openModel(t);
+  if (model === undefined) return;
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-llama-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'adapter.gguf');
+  const target = { name: 'blk.0.attn_output.weight', columns: 576, rows: 576 };
+  await writeFile(path, loraBytes(target, [0.1, -0.05, 0.02]));
+  const context = await openContext(model);
+  const tokens = model.vocabulary.tokenize('The river runs', {
+    addSpecial: true,
+    parseSpecial: false,
+  });
+  const logits = (): Promise<Float32Array> => {
+    context.removeCells(0, 0);
+    return compute(context, tokens, { sequence: 0 });
+  };
+  const plain = await logits();
+  using lora = await model.loadLora(path);
+  context.setLoras([{ lora, scale: 1 }]);
+  const adapted = await logits();
+  assert.notDeepEqual(adapted, plain);
+  context.setLoras([{ lora, scale: 0.5 }]);
+  const halfway = await logits();
+  assert.ok(distance(halfway, plain) < distance(adapted, plain), 'half the scale is nearer');
+  context.setLoras([]);
+  assert.deepEqual(await logits(), plain);
+  await writeFile(path, loraBytes({ ...target, rows: 100 }, [0.1]));
+  await assert.rejects(model.loadLora(path), { code: 'LLAMA_LORA_FAILED' });
 });
 
 test('a model can be re-encoded', async (t) => {
