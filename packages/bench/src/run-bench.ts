@@ -1,15 +1,13 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { BenchContext, Comparison } from './compare/comparison.ts';
+import { benchEngine, chosenParts, engineParts } from './bench-engine.ts';
+import type { BenchContext } from './compare/comparison.ts';
 import { gatewayChoices, measureGateways } from './compare/gateway.ts';
 import { measureKernelView } from './compare/kernel-view.ts';
-import { compareLiveFleet } from './compare/live-fleet.ts';
-import { compareLlamaServer } from './compare/llama-server.ts';
-import { measureOverhead } from './compare/overhead.ts';
 import { compareRouting } from './compare/routing.ts';
 import { soak } from './compare/soak.ts';
-import { compareStatic } from './compare/static-batching.ts';
+import { benchParameters, parameterSides } from './parameters/bench-parameters.ts';
 import { report } from './report/report.ts';
 
 /** Where a measurement writes. */
@@ -20,22 +18,17 @@ export interface BenchTerminal {
 
 const soakRequests = 10_000;
 const traceRequests = 1000;
-const usage = `Usage: millrace bench engine [--only static,llama-server,overhead,fleet] [--rounds 3] [--traces FOLDER]
-                             [--quick] --model FILE
+const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
+                             [--rounds 3] [--continue] [--traces FOLDER] [--install] [--quick] --model FILE
+       millrace bench parameters [--only ${parameterSides.join(',')}] [--install] --model FILE
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
        millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
 
-Measures side by side in one run, prints a table and writes it to results/.
+Measures side by side in one run, prints a table and writes it to results/. --continue adds rounds to the table that is
+there; --install lets peers of several GB be installed.
 `;
-
-const parts: Readonly<Record<string, (context: BenchContext) => Promise<Comparison>>> = {
-  overhead: measureOverhead,
-  static: compareStatic,
-  'llama-server': compareLlamaServer,
-  fleet: compareLiveFleet,
-};
 
 /** Measurements that need no model, or can do without one. */
 const withoutModel: Readonly<
@@ -56,45 +49,70 @@ export async function runBench(args: readonly string[], terminal: BenchTerminal)
   const ofItself = withoutModel[name ?? ''];
   if (ofItself !== undefined) return await ofItself(args, terminal, values);
   const { model } = values;
-  if ((name !== 'engine' && name !== 'soak') || model === undefined || !existsSync(model)) {
+  const measure = name === undefined ? undefined : withModel[name];
+  if (measure === undefined || model === undefined || !existsSync(model)) {
     terminal.err(refusal(model));
     return 2;
   }
-  const context: BenchContext = {
+  return await measure({ args, terminal, values, context: contextOf(values, model, terminal) });
+}
+
+/** A measurement that needs a model, as it was asked for. */
+interface ModelBench {
+  readonly args: readonly string[];
+  readonly terminal: BenchTerminal;
+  readonly values: BenchArgs['values'];
+  readonly context: BenchContext;
+}
+
+const withModel: Readonly<Record<string, (bench: ModelBench) => Promise<number>>> = {
+  engine: async ({ args, terminal, values, context }) => {
+    const chosen = chosenParts(values.only);
+    if ('unknown' in chosen) return refuseWord(terminal, chosen.unknown, engineParts);
+    const command = shownCommand(args);
+    terminal.out(await benchEngine(context, { chosen, command }));
+    return 0;
+  },
+  parameters: async ({ args, terminal, values, context }) => {
+    const only = values.only?.split(',') ?? [];
+    const unknown = only.find((word) => !parameterSides.includes(word));
+    if (unknown !== undefined) return refuseWord(terminal, unknown, parameterSides);
+    return await benchParameters(context, { only, command: shownCommand(args), out: terminal.out });
+  },
+  soak: async ({ args, terminal, values, context }) => {
+    const found = await soak(context, Number(values.requests ?? soakRequests));
+    terminal.out(report({ name: 'soak', command: shownCommand(args), ...found }));
+    return 0;
+  },
+};
+
+function contextOf(
+  values: BenchArgs['values'],
+  model: string,
+  terminal: BenchTerminal,
+): BenchContext {
+  return {
     model,
     threads: Number(values.threads),
     rounds: Number(values.rounds),
     traces: values.traces,
     isQuick: values.quick,
+    mayInstall: values.install,
+    goesOn: values.continue,
+    earlier: [],
+    onFigures: () => undefined,
     onProgress: (text) => terminal.err(`${text}\n`),
   };
-  const chosen = chosenParts(name, values.only);
-  const unknown = chosen.find((part) => parts[part] === undefined);
-  if (unknown !== undefined) {
-    terminal.err(
-      `There is no comparison "${unknown}"; there are: ${Object.keys(parts).join(', ')}.\n`,
-    );
-    return 2;
-  }
-  const found: Comparison[] =
-    name === 'soak' ? [await soak(context, Number(values.requests ?? soakRequests))] : [];
-  for (const part of chosen) found.push(await (parts[part] as (typeof parts)[string])(context));
-  const text = report({
-    name: name === 'soak' ? 'soak' : `engine-${chosen.join('-')}`,
-    command: `millrace bench ${args.filter((arg) => !arg.includes('/')).join(' ')}`,
-    figures: found.flatMap((part) => part.figures),
-    goals: found.flatMap((part) => part.goals),
-    notes: found.flatMap((part) => part.notes),
-  });
-  terminal.out(text);
-  return 0;
 }
 
-function chosenParts(
-  name: 'engine' | 'soak',
-  only = 'overhead,static,llama-server',
-): readonly string[] {
-  return name === 'soak' ? [] : only.split(',');
+function refuseWord(terminal: BenchTerminal, word: string, known: readonly string[]): number {
+  terminal.err(`There is no choice "${word}"; there are: ${known.join(', ')}.\n`);
+  return 2;
+}
+
+/** The command as it is written beside its figures, without the paths of this machine. */
+function shownCommand(args: readonly string[]): string {
+  return `millrace bench ${args.map((arg) => arg.replace(/^(--\w+=)?.*\/.*$/, '$1PATH')).join(' ')}`;
 }
 
 async function benchGateways(
@@ -161,6 +179,8 @@ interface BenchArgs {
     readonly model?: string | undefined;
     readonly traces?: string | undefined;
     readonly quick: boolean;
+    readonly continue: boolean;
+    readonly install: boolean;
   };
   readonly positionals: readonly string[];
 }
@@ -177,6 +197,8 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
       model: { type: 'string' },
       traces: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      continue: { type: 'boolean', default: false },
+      install: { type: 'boolean', default: false },
       threads: { type: 'string', default: String(availableParallelism()) },
     },
   });

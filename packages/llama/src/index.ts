@@ -3,6 +3,7 @@ export { type ChatInput, type ChatMessage, ChatTemplate } from './chat-template/
 export { type AppliedLora, Context, type DecodeOutcome } from './context/context.ts';
 export { pinnedVersion as llamaVersion } from './abi/check-abi.ts';
 export { LlamaError, type LlamaErrorCode } from './errors.ts';
+export { findLibraryFolder } from './library/find-folder.ts';
 export {
   type DeviceDescription,
   type LlamaLibrary,

@@ -1,5 +1,5 @@
 import { type Figure, type Goal, median } from '../report/report.ts';
-import { goalAtLeast, goalAtMost } from './static-batching.ts';
+import { goalAtLeast, goalAtMost } from './goal.ts';
 
 /** The loads that have goals, as figures name them. */
 export const goalLoads = {

@@ -6,7 +6,7 @@ import { wordsOf } from '../workload/workloads.ts';
 import { seededPrng } from '@millrace/stdx';
 import type { BenchContext, Comparison } from './comparison.ts';
 import { inRounds } from './rounds.ts';
-import { goalAtLeast } from './static-batching.ts';
+import { goalAtLeast } from './goal.ts';
 
 const engineCount = 4;
 /** Beginnings in common: more than the caches of one engine hold, no more than those of all. */

@@ -15,7 +15,7 @@ import { chainOf, type FleetOutcome, simulateFleet } from '../fleet/simulated-fl
 import { quantile } from '../load/run-load.ts';
 import { type Figure, type Goal, median } from '../report/report.ts';
 import type { Comparison } from './comparison.ts';
-import { goalAtLeast, goalAtMost } from './static-batching.ts';
+import { goalAtLeast, goalAtMost } from './goal.ts';
 
 const shape = {
   replicaCount: 8,

@@ -6,7 +6,7 @@ import { millraceSide } from '../sides/millrace-side.ts';
 import { wordsOf } from '../workload/workloads.ts';
 import type { BenchContext, Comparison } from './comparison.ts';
 import { inRounds } from './rounds.ts';
-import { goalAtMost } from './static-batching.ts';
+import { goalAtMost } from './goal.ts';
 
 const concurrency = 24;
 /** Memory is read this often; growth is counted from the second half on. */

@@ -33,8 +33,7 @@ export function report(step: {
   readonly goals: readonly Goal[];
   readonly notes: readonly string[];
 }): string {
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
-  const head = [`# ${step.name}`, '', `\`${step.command}\`, commit ${commit()}, ${machine}`, ''];
+  const head = [`# ${step.name}`, '', `\`${step.command}\`, ${machineLine()}`, ''];
   const rows = step.figures.map(({ comparison, side, name, values }) => {
     const spread = `${shown(Math.min(...values))} – ${shown(Math.max(...values))}`;
     return `| ${comparison} | ${side} | ${name} | ${shown(median(values))} | ${spread} | ${values.length} |`;
@@ -63,9 +62,21 @@ export function report(step: {
     '',
   ].join('\n');
   mkdirSync('results', { recursive: true });
-  writeFileSync(join('results', `${step.name}.md`), text);
-  writeFileSync(join('results', `${step.name}.json`), JSON.stringify(step, null, 2));
+  writeFileSync(reportPath(step.name, 'md'), text);
+  writeFileSync(reportPath(step.name, 'json'), JSON.stringify(step, null, 2));
   return text;
+}
+
+/** Where a table of this name is written. */
+export function reportPath(name: string, extension: 'md' | 'json'): string {
+  return join('results', `${name}.${extension}`);
+}
+
+/** The commit and the machine, as every table names them. */
+export function machineLine(): string {
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  const processor = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`;
+  return `commit ${commit()}, ${processor}, ${memory}, Node ${process.version}`;
 }
 
 function shown(value: number): string {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { BenchError } from '../errors.ts';
 import type { RunningSide } from './side.ts';
 
-const startMsMax = 120_000;
+const usualStartMsMax = 120_000;
 const lookMs = 100;
 
 /** Starts a server process, waits until it answers `/health`, and ends it when disposed. */
@@ -12,7 +12,9 @@ export async function startChild(step: {
   readonly command: (port: number) => readonly string[];
   readonly modelId: string;
   readonly env?: Readonly<Record<string, string>>;
+  readonly startMsMax?: number;
 }): Promise<RunningSide> {
+  const { startMsMax = usualStartMsMax } = step;
   const port = await freePort();
   const [program, ...args] = step.command(port);
   const child = spawn(program as string, args, {

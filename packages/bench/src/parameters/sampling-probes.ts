@@ -1,0 +1,184 @@
+import { type Answer, type AnswerChoice, type Ask, type Probe, textOf } from './probe.ts';
+
+/** A token of the default model's vocabulary that no greedy answer begins with. */
+const oddToken = '1000';
+/** Draws that are nearly even over the vocabulary: what narrows them shows. */
+const wild = { temperature: 2, seed: 7 };
+
+/** What both routes of generated text take. */
+export function samplingProbes(route: string): readonly Probe[] {
+  const named = (probe: Omit<Probe, 'route'>): Probe => ({ route, ...probe });
+  return [...drawing(), ...shaping(), ...streaming(), ...extensions()].map(named);
+}
+
+function drawing(): readonly Omit<Probe, 'route'>[] {
+  return [
+    { name: 'temperature', shown: '2', fields: { temperature: 2, seed: 7 }, isHonoured: differs },
+    { name: 'top_p', shown: '0.0001', fields: { ...wild, top_p: 0.0001 }, isHonoured: isGreedy },
+    { name: 'seed', shown: '7, twice, and 8', fields: wild, isHonoured: repeatsBySeed },
+    {
+      name: 'frequency_penalty',
+      shown: '2',
+      fields: { frequency_penalty: 2, ...long },
+      isHonoured: differsWhenLong,
+    },
+    {
+      name: 'presence_penalty',
+      shown: '2',
+      fields: { presence_penalty: 2, ...long },
+      isHonoured: differsWhenLong,
+    },
+    {
+      name: 'logit_bias',
+      shown: `{"${oddToken}": 100}`,
+      fields: { logit_bias: { [oddToken]: 100 } },
+      isHonoured: differs,
+    },
+    {
+      name: 'temperature',
+      shown: '"hot"',
+      fields: { temperature: 'hot' },
+      isHonoured: () => false,
+    },
+    { name: 'temprature', shown: '0.5', fields: { temprature: 0.5 }, isHonoured: () => false },
+  ];
+}
+
+/** Long enough that a model repeats itself, which is what penalties act on. */
+const long = { max_tokens: 64 };
+
+function shaping(): readonly Omit<Probe, 'route'>[] {
+  return [
+    {
+      name: 'model',
+      shown: 'a name that is not served',
+      fields: { model: 'no-such-model' },
+      honouringStatus: 404,
+      isHonoured: () => false,
+    },
+    {
+      name: 'max_tokens',
+      shown: '5',
+      fields: { max_tokens: 5 },
+      isHonoured: isCutAfter(5),
+    },
+    {
+      name: 'n',
+      shown: '2',
+      fields: { n: 2 },
+      isHonoured: (answer) => choices(answer).length === 2,
+    },
+    { name: 'stop', shown: 'a word of the answer', fields: {}, isHonoured: stopsAtWord },
+    { name: 'user', shown: '"u1"', fields: { user: 'u1' } },
+  ];
+}
+
+function streaming(): readonly Omit<Probe, 'route'>[] {
+  const usageIn = (answer: Answer): boolean =>
+    answer.events.some(({ usage }) => (usage?.completion_tokens ?? 0) > 0);
+  return [
+    {
+      name: 'stream',
+      shown: 'true',
+      fields: { stream: true },
+      isHonoured: ({ isStream }) => isStream,
+    },
+    {
+      name: 'stream_options',
+      shown: '{"include_usage": true}',
+      fields: { stream: true, stream_options: { include_usage: true } },
+      isHonoured: usageIn,
+    },
+    {
+      name: 'stream_options',
+      shown: '{"include_obfuscation": true}',
+      fields: { stream: true, stream_options: { include_obfuscation: true } },
+      isHonoured: (answer) => answer.events.some((event) => 'obfuscation' in event),
+    },
+  ];
+}
+
+/** Not OpenAI's: what clients of llama.cpp and of vLLM send. */
+function extensions(): readonly Omit<Probe, 'route'>[] {
+  return [
+    { name: 'top_k', shown: '1', fields: { ...wild, top_k: 1 }, isHonoured: isGreedy },
+    { name: 'min_p', shown: '1', fields: { ...wild, min_p: 1 }, isHonoured: isGreedy },
+    {
+      name: 'repetition_penalty',
+      shown: '2',
+      fields: { repetition_penalty: 2, ...long },
+      isHonoured: differsWhenLong,
+    },
+    {
+      name: 'repeat_penalty',
+      shown: '2',
+      fields: { repeat_penalty: 2, ...long },
+      isHonoured: differsWhenLong,
+    },
+    {
+      name: 'ignore_eos',
+      shown: 'true',
+      fields: { ignore_eos: true, max_tokens: 400 },
+      isHonoured: isCutAfter(400),
+    },
+    {
+      name: 'min_tokens',
+      shown: '400',
+      fields: { min_tokens: 400, max_tokens: 400 },
+      isHonoured: isCutAfter(400),
+    },
+    {
+      name: 'grammar',
+      shown: 'root ::= "yes"',
+      fields: { grammar: 'root ::= "yes"' },
+      isHonoured: (answer) => textOf(answer).trim() === 'yes',
+    },
+    {
+      name: 'structured_outputs',
+      shown: '{"choice": ["yes"]}',
+      fields: { structured_outputs: { choice: ['yes'] } },
+      isHonoured: (answer) => textOf(answer).trim() === 'yes',
+    },
+    {
+      name: 'deadline_ms',
+      shown: '1',
+      fields: { deadline_ms: 1, max_tokens: 200 },
+      honouringStatus: 504,
+      isHonoured: () => false,
+    },
+  ];
+}
+
+export function choices(answer: Answer): readonly AnswerChoice[] {
+  return answer.body?.choices ?? [];
+}
+
+export function isCutAfter(tokens: number): (answer: Answer) => boolean {
+  return (answer) =>
+    answer.body?.usage?.completion_tokens === tokens &&
+    choices(answer)[0]?.finish_reason === 'length';
+}
+
+async function differs(answer: Answer, ask: Ask): Promise<boolean> {
+  return textOf(answer) !== textOf(await ask({}));
+}
+
+async function differsWhenLong(answer: Answer, ask: Ask): Promise<boolean> {
+  return textOf(answer) !== textOf(await ask(long));
+}
+
+async function isGreedy(answer: Answer, ask: Ask): Promise<boolean> {
+  return textOf(answer) === textOf(await ask({}));
+}
+
+async function repeatsBySeed(answer: Answer, ask: Ask): Promise<boolean> {
+  const again = textOf(await ask(wild));
+  const other = textOf(await ask({ ...wild, seed: 8 }));
+  return textOf(answer) === again && again !== other;
+}
+
+async function stopsAtWord(answer: Answer, ask: Ask): Promise<boolean> {
+  const word = textOf(answer).trim().split(/\s+/)[3] ?? '';
+  const stopped = textOf(await ask({ stop: [word] }));
+  return word !== '' && !stopped.includes(word) && textOf(answer).startsWith(stopped);
+}
