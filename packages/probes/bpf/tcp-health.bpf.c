@@ -266,10 +266,9 @@ int BPF_PROG(on_send_end, struct sock *socket) {
   return 0;
 }
 
-// The server has let go of the connection.
+// The server has let go of the connection. After a reset it has no port any more: what was sent on it tells it.
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_release, struct sock *socket) {
-  if (!is_watched_port(local_port(socket))) return 0;
   struct send_state *state = bpf_sk_storage_get(&sends, socket, 0, 0);
   if (!state) return 0;
   if (state->blocked_ns) tell_blocked(socket, state->blocked_ns);

@@ -42,6 +42,11 @@ export class ConnectionHealth {
     return this.#releasedNs;
   }
 
+  /** When the last that is known of it was told. */
+  get latestNs(): number {
+    return this.#lastNs;
+  }
+
   take(event: TcpEvent): void {
     if (event.kind === 'ack') this.#acknowledge(event);
     else if (event.kind === 'retransmit') this.#retransmit(event);

@@ -132,6 +132,7 @@ function replay(path: string, values: Values, terminal: Terminal): number {
     onRequest: (request) => teller.tell(request),
     isWanted: () => true,
   });
+  for (const probe of head.probes) pipeline.watch(probe);
   for (const { probe, view } of events)
     pipeline.push(probe, view, { offset: 0, byteLength: view.byteLength });
   pipeline.close();

@@ -16,6 +16,8 @@ const blockedNsMin = 200_000;
 export interface OtherEvidence {
   readonly watched: readonly Watch[];
   readonly items: readonly EvidenceItem[];
+  /** Until when the server was at it, where that is later than the end of what it sent. */
+  readonly untilNs?: number;
   /** TX timestamps of a connection's bytes, by offset. */
   readonly stamps?: (endOffset: number) => WriteStamps | undefined;
 }
@@ -32,7 +34,7 @@ export function explain(record: RequestRecord, others: OtherEvidence): Attributi
   return attribute(timelineOf(record, others), evidence);
 }
 
-function timelineOf(record: RequestRecord, { stamps }: OtherEvidence): Timeline {
+function timelineOf(record: RequestRecord, { stamps, untilNs = 0 }: OtherEvidence): Timeline {
   let earliestNs = record.startNs;
   const writes = record.outputs.map((output): OutputWrite => {
     // Threads may write out of order; a timeline is in the order of the calls.
@@ -47,7 +49,7 @@ function timelineOf(record: RequestRecord, { stamps }: OtherEvidence): Timeline 
     ...(record.protocol === 'h2' ? { streamId: record.streamId } : {}),
     startNs: record.startNs,
     writes,
-    endNs: Math.max(record.endNs, earliestNs, ...lastOf(writes)),
+    endNs: Math.max(record.endNs, untilNs, earliestNs, ...lastOf(writes)),
     end: endOf(record),
     ...(record.incomplete.includes('events-lost')
       ? { missing: [{ startNs: record.startNs, endNs: record.endNs }] }

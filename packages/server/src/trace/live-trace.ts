@@ -50,6 +50,7 @@ export class LiveTrace implements Disposable {
     const { recordPath, epochNs, watched } = options;
     this.#sockets = new KernelProbe('sockets', watched.filter);
     this.#probes = [...this.#explaining(), this.#sockets];
+    for (const probe of this.#probes) options.pipeline.watch(probe.name);
     this.#addProcesses(watched.servers.map(({ tgid }) => tgid));
     try {
       this.#file = recordPath === undefined ? undefined : openSync(recordPath, 'w', 0o600);

@@ -1,4 +1,3 @@
-import type { Attribution } from '@millrace/attribution';
 import {
   Assembly,
   decodeRunQueueEvent,
@@ -8,7 +7,9 @@ import {
   TcpLedger,
   WaitLedger,
 } from '@millrace/probes';
-import { explain, type OtherEvidence } from '../compose/trace-evidence.ts';
+import type { Attribution, Interval, Watch } from '@millrace/attribution';
+import { hasSettled, kernelEvidence } from '../compose/kernel-evidence.ts';
+import { explain } from '../compose/trace-evidence.ts';
 
 /** A finished request with what its time went into. */
 export interface TracedRequest {
@@ -22,6 +23,16 @@ interface PipelineOptions {
   readonly isWanted: (record: RequestRecord) => boolean;
 }
 
+/** A finished request that is not told yet, and how often it was looked at. */
+interface Waiting {
+  readonly record: RequestRecord;
+  looks: number;
+}
+
+/** Bounds of what waits for the rest of its evidence: requests, looks, and looks at one whose client has left. */
+const bounds = { waitingMax: 4_096, looksMax: 100, looksAfterLeavingMax: 30_000, lossesMax: 1_024 };
+const watches: Readonly<Record<string, Watch>> = { 'tcp-health': 'tcp', 'run-queue': 'scheduler' };
+
 /** The pure part of a trace: records of probes in, explained requests out. The same for a live trace and a replay. */
 export class TracePipeline {
   readonly #assembly: Assembly;
@@ -29,12 +40,16 @@ export class TracePipeline {
   readonly #ledger = new TcpLedger();
   readonly #waits = new WaitLedger();
   readonly #processes = new Set<number>();
-  #waiting: RequestRecord[] = [];
+  readonly #watched = new Set<Watch>();
+  #waiting: Waiting[] = [];
+  #lost: Interval[] = [];
+  #latestNs = 0;
+  #lookedNs = 0;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#assembly = new Assembly((record) => {
-      if (options.isWanted(record)) this.#waiting.push(record);
+      if (options.isWanted(record)) this.#waiting.push({ record, looks: 0 });
     });
   }
 
@@ -45,6 +60,12 @@ export class TracePipeline {
   /** Processes that have answered on a watched connection. */
   get processes(): ReadonlySet<number> {
     return this.#processes;
+  }
+
+  /** A probe is attached: what it does not tell did not happen. */
+  watch(probe: string): void {
+    const watch = watches[probe];
+    if (watch !== undefined) this.#watched.add(watch);
   }
 
   /** Takes one record of a probe. Its bytes are not kept. */
@@ -58,31 +79,65 @@ export class TracePipeline {
       const event = decodeSocketEvent(view, offset, byteLength);
       if (event.kind === 'open') this.#processes.add(event.tgid);
       this.#assembly.push(event);
+      this.#latestNs = Math.max(this.#latestNs, event.timeNs);
     } else if (probe === 'tcp-health') {
-      this.#ledger.push(decodeTcpEvent(view, offset, byteLength));
+      const event = decodeTcpEvent(view, offset, byteLength);
+      this.#ledger.push(event);
+      this.#latestNs = Math.max(this.#latestNs, event.timeNs);
     } else if (probe === 'run-queue') {
-      this.#waits.push(decodeRunQueueEvent(view, offset, byteLength));
+      const event = decodeRunQueueEvent(view, offset, byteLength);
+      this.#waits.push(event);
+      this.#latestNs = Math.max(this.#latestNs, event.endNs);
     }
   }
 
-  /** A probe dropped events. */
+  /** A probe dropped events since the last flush. */
   noteLoss(probe: string): void {
     if (probe === 'sockets') this.#assembly.noteLoss();
+    else this.#lost.push({ startNs: this.#lookedNs, endNs: this.#latestNs });
+    if (this.#lost.length > bounds.lossesMax) this.#lost = this.#lost.slice(-bounds.lossesMax / 2);
   }
 
-  /** Tells the requests that have finished; to be called when all that is known up to now has been pushed. */
+  /**
+   * Tells the requests that have finished and whose evidence has come; to be called when all that is known up to now has
+   * been pushed. What was sent last is acknowledged later than it was sent, and a server may go on for a client that has
+   * left, so that some wait for further flushes, within bounds.
+   */
   flush(): void {
-    const finished = this.#waiting;
-    this.#waiting = [];
-    for (const record of finished) {
-      const others: OtherEvidence = { watched: [], items: [] };
-      this.#options.onRequest({ record, attribution: explain(record, others) });
+    const still: Waiting[] = [];
+    const overflowing = this.#waiting.length - bounds.waitingMax;
+    for (const [index, waiting] of this.#waiting.entries()) {
+      waiting.looks++;
+      if (index >= overflowing && this.#isWaiting(waiting)) still.push(waiting);
+      else this.#tell(waiting.record);
     }
+    this.#waiting = still;
+    this.#lookedNs = this.#latestNs;
   }
 
   /** Ends what is under way and tells it. */
   close(): void {
     this.#assembly.close();
-    this.flush();
+    for (const { record } of this.#waiting) this.#tell(record);
+    this.#waiting = [];
+  }
+
+  #isWaiting({ record, looks }: Waiting): boolean {
+    const health = this.#ledger.of(record.cookie);
+    if (health === undefined || hasSettled(record, health)) return false;
+    return looks < (record.abandoned === undefined ? bounds.looksMax : bounds.looksAfterLeavingMax);
+  }
+
+  #tell(record: RequestRecord): void {
+    const health = this.#ledger.of(record.cookie);
+    const untilNs = Math.max(record.endNs, health?.releasedNs ?? 0);
+    const sight = {
+      health,
+      waits: this.#waits.between(record.tgid, record.startNs, untilNs),
+      lost: this.#lost,
+      watched: [...this.#watched],
+    };
+    const attribution = explain(record, kernelEvidence(record, sight));
+    this.#options.onRequest({ record, attribution });
   }
 }
