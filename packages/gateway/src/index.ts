@@ -1,4 +1,6 @@
 export type { BackendAddress } from './backends/backend-address.ts';
+export { ApiBackend, type ApiBackendOptions } from './apis/api-backend.ts';
+export { type TranslatedApi, translatedApis } from './apis/api-route.ts';
 export type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from './backends/backend.ts';
 export { HttpBackend, type HttpBackendOptions } from './backends/http-backend.ts';
 export {

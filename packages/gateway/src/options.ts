@@ -57,6 +57,8 @@ export interface EndpointBounds extends HealthBounds, LookBounds {
   readonly endpointsMax: number;
   /** Memory of the ledger of prefixes. */
   readonly ledgerBytes: number;
+  /** Largest whole answer of an endpoint that is translated into another API. */
+  readonly translatedBytesMax: number;
 }
 
 export const endpointDefaults: EndpointBounds = {
@@ -73,4 +75,5 @@ export const endpointDefaults: EndpointBounds = {
   firstByteMsMax: 600_000,
   endpointsMax: 256,
   ledgerBytes: 64 * 2 ** 20,
+  translatedBytesMax: 16 * 2 ** 20,
 };

@@ -21,6 +21,8 @@ export interface AnswerMessage {
   readonly status: number;
   readonly headers: HeaderBlock;
   readonly body: BodySource;
+  /** The event with which a stream ends that its backend broke off, in the API's own form; absent: OpenAI's. */
+  readonly failureEvent?: (error: ApiError) => string;
 }
 
 /** What came of it. `failed` means that no byte of an answer was received. */

@@ -77,9 +77,9 @@ export class EndpointBackend implements Backend {
 
   async #try(dispatch: Dispatch, request: BackendRequest): Promise<BackendAnswer> {
     const { clock } = this.#options;
-    const { backend, health, options } = dispatch.endpoint;
+    const { answering, health, options } = dispatch.endpoint;
     const { authorization } = options;
-    const answer = await backend.send({
+    const answer = await answering.send({
       ...request,
       headers:
         authorization === undefined ? request.headers : request.headers.with({ authorization }),

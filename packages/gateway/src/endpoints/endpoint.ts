@@ -1,6 +1,9 @@
 import type { Clock } from '@millrace/stdx';
 import type { BackendAddress } from '../backends/backend-address.ts';
 import { HttpBackend } from '../backends/http-backend.ts';
+import { ApiBackend } from '../apis/api-backend.ts';
+import type { TranslatedApi } from '../apis/api-route.ts';
+import type { Backend } from '../backends/backend.ts';
 import type { EngineKind } from '../engines/engine-kind.ts';
 import type { EndpointModel } from '../engines/identify.ts';
 import type { EngineLoad } from '../engines/read-load.ts';
@@ -24,6 +27,8 @@ export interface EndpointOptions {
   readonly weight: number;
   /** Value of the header `authorization` that is sent to it; undefined: the client's own goes on. */
   readonly authorization: string | undefined;
+  /** APIs that it speaks itself; by default none, and they are translated. */
+  readonly nativeApis?: readonly TranslatedApi[];
 }
 
 /** An engine behind the gateway, with all that is known of it. */
@@ -31,7 +36,10 @@ export interface Endpoint {
   readonly options: EndpointOptions;
   /** Its place in what lanes share. */
   readonly index: number;
+  /** Its connections. */
   readonly backend: HttpBackend;
+  /** What answers clients: the connections, behind the APIs that it does not speak. */
+  readonly answering: Backend;
   readonly health: EndpointHealth;
   kind: EngineKind;
   models: readonly EndpointModel[];
@@ -62,15 +70,20 @@ export function openEndpoint(
   const address = addressOf(options.url);
   const vitals = parts.memory === undefined ? undefined : vitalsOf(parts.memory, parts.index);
   const load = new SharedLoad(vitals?.load);
+  const backend = new HttpBackend({
+    address: () => address,
+    unavailable: () => undefined,
+    connectionsMax: parts.bounds.backendConnectionsMax,
+    firstByteMsMax: parts.bounds.firstByteMsMax,
+    clock: parts.clock,
+  });
   return {
     options,
     index: parts.index,
-    backend: new HttpBackend({
-      address: () => address,
-      unavailable: () => undefined,
-      connectionsMax: parts.bounds.backendConnectionsMax,
-      firstByteMsMax: parts.bounds.firstByteMsMax,
-      clock: parts.clock,
+    backend,
+    answering: new ApiBackend(backend, {
+      nativeApis: options.nativeApis ?? [],
+      answerBytesMax: parts.bounds.translatedBytesMax,
     }),
     health: new EndpointHealth(parts.bounds, vitals?.health),
     kind: options.kind ?? 'openai',

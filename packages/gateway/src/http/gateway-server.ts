@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type ApiError, draining, errorBody, errorHeaders } from '@millrace/openai';
+import { type ApiError, draining, errorHeaders } from '@millrace/openai';
 import type { Clock, Timer } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
+import { errorBodyFor } from '../apis/api-errors.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
 import { Cancellation } from '../messages/cancellation.ts';
@@ -169,7 +170,8 @@ class DataPath {
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, error: ApiError): void {
-    const body = errorBody(error);
+    const requestId = String(response.getHeader('x-request-id') ?? '');
+    const body = errorBodyFor(request.url ?? '/', error, requestId);
     if (!request.complete) response.setHeader('connection', 'close');
     response.writeHead(error.status, {
       ...errorHeaders(error),
@@ -202,7 +204,7 @@ function headersFor(request: IncomingMessage, asked: Asked): HeaderBlock {
   );
   return kept.with({
     'x-request-id': asked.requestId,
-    [tenantHeader]: asked.tenant?.name ?? tenantOf(request.headers.authorization),
+    [tenantHeader]: asked.tenant?.name ?? tenantOf(request.headers),
   });
 }
 

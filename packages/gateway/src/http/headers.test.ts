@@ -16,8 +16,9 @@ test('headers of the connection, and those it names, do not travel on', () => {
 });
 
 test('the same key is the same tenant, another one is another, none is nobody', () => {
-  assert.equal(tenantOf('Bearer a'), tenantOf('Bearer a'));
-  assert.notEqual(tenantOf('Bearer a'), tenantOf('Bearer b'));
-  assert.equal(tenantOf(undefined), '');
-  assert.doesNotMatch(tenantOf('Bearer secret'), /secret/);
+  assert.equal(tenantOf({ authorization: 'Bearer a' }), tenantOf({ authorization: 'Bearer a' }));
+  assert.notEqual(tenantOf({ authorization: 'Bearer a' }), tenantOf({ authorization: 'Bearer b' }));
+  assert.equal(tenantOf({}), '');
+  assert.equal(tenantOf({ 'x-api-key': 'a' }), tenantOf({ authorization: 'Bearer a' }));
+  assert.doesNotMatch(tenantOf({ authorization: 'Bearer secret' }), /secret/);
 });

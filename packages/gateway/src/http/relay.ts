@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { apiError, errorEvent } from '@millrace/openai';
+import { apiError, type ApiError, errorEvent } from '@millrace/openai';
 import type { Clock, Timer } from '@millrace/stdx';
 import type { AnswerMessage } from '../backends/backend.ts';
 
@@ -43,7 +43,8 @@ export function relay(
       timer?.cancel();
       if (how === 'whole') response.end();
       else body.destroy();
-      if (how === 'backend-died' || how === 'backend-stalled') breakOff(response, isEvents, how);
+      if (how === 'backend-died' || how === 'backend-stalled')
+        breakOff(response, isEvents ? (message.failureEvent ?? errorEvent) : undefined, how);
       resolve(how);
     };
     response.on('drain', () => {
@@ -67,11 +68,16 @@ export function relay(
   });
 }
 
-function breakOff(response: ServerResponse, isEvents: boolean, how: RelayEnd): void {
-  if (!isEvents) {
+/** `eventOf` is absent where the answer is no stream of events. */
+function breakOff(
+  response: ServerResponse,
+  eventOf: ((error: ApiError) => string) | undefined,
+  how: RelayEnd,
+): void {
+  if (eventOf === undefined) {
     response.destroy();
     return;
   }
   const reason = how === 'backend-died' ? 'ended before its answer was whole' : 'stopped sending';
-  response.end(errorEvent(apiError('backend_failed', `The engine ${reason}.`)));
+  response.end(eventOf(apiError('backend_failed', `The engine ${reason}.`)));
 }

@@ -166,7 +166,7 @@ test('what the assistant thought, said and called without a break is one message
 
 test('what cannot be honoured is refused by name', () => {
   const refused: readonly (readonly [object, RegExp])[] = [
-    [{ store: true }, /'store' is true.*nothing is stored: send the whole conversation/],
+    [{ store: true }, /'store' is true.*nothing is stored; send the whole conversation/],
     [{ previous_response_id: 'resp_1' }, /'previous_response_id' is not supported: nothing is/],
     [{ background: true }, /'background' is true/],
     [{ conversation: 'c' }, /'conversation' is not supported/],

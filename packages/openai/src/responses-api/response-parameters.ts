@@ -91,7 +91,7 @@ const passedOn: HonouredParameter<unknown> = {
   read: anything,
   note: 'extension; goes to the engine as it came',
 };
-const notStored = 'nothing is stored: send the whole conversation as input';
+const notStored = 'nothing is stored; send the whole conversation as input';
 const notRun = 'nothing is run here';
 
 /** How each parameter of `POST /v1/responses` is taken. */

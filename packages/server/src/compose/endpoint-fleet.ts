@@ -194,6 +194,7 @@ function optionsOf(config: FileConfig, env: FleetParts['env']): readonly Endpoin
       contextTokensMax: endpoint.context,
       weight: endpoint.weight ?? 1,
       authorization: key === undefined ? undefined : `Bearer ${key}`,
+      nativeApis: endpoint.apis ?? [],
     };
   });
   if (missing.length > 0)

@@ -3,6 +3,8 @@ import {
   engineKinds,
   type RoutingPolicyName,
   routingPolicyNames,
+  type TranslatedApi,
+  translatedApis,
 } from '@millrace/gateway';
 import { z } from 'zod';
 import { lanesMax } from '../lanes/lane-count.ts';
@@ -39,6 +41,11 @@ const endpoint = z
       .regex(/^[A-Za-z_]\w*$/, 'is no name of an environment variable')
       .optional()
       .describe('Environment variable that holds the key to send to it.'),
+    apis: z
+      .array(z.enum(translatedApis))
+      .max(translatedApis.length)
+      .optional()
+      .describe('APIs that it speaks itself; by default none: they are translated.'),
   })
   .describe('An engine that answers requests.');
 
@@ -120,6 +127,7 @@ export interface EndpointConfig {
   readonly context?: number | undefined;
   readonly weight?: number | undefined;
   readonly apiKeyEnv?: string | undefined;
+  readonly apis?: readonly TranslatedApi[] | undefined;
 }
 
 /** A tenant as `millrace.yaml` names it. */

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import {
+  ApiBackend,
   type Backend,
   createModelsRoute,
+  endpointDefaults,
   type Gateway,
   gatewayDefaults,
   type GatewayOptions,
@@ -115,7 +117,12 @@ function engineRear(source: LaneSource & { readonly kind: 'engine' }): LaneRear 
     clock: systemClock,
   });
   return {
-    gateway: { backend },
+    gateway: {
+      backend: new ApiBackend(backend, {
+        nativeApis: [],
+        answerBytesMax: endpointDefaults.translatedBytesMax,
+      }),
+    },
     follow: (told) => {
       if (told.kind === 'engine') engine = told.engine;
     },
