@@ -1,3 +1,12 @@
+export type { MetricBuckets } from './aggregation/buckets.ts';
+export { otlpNames, type RequestMetricsOptions } from './aggregation/metric-families.ts';
+export { RequestMetrics } from './aggregation/request-metrics.ts';
+export {
+  type BucketSums,
+  type TimeBucket,
+  TimeBuckets,
+  type TimeBucketsOptions,
+} from './aggregation/time-buckets.ts';
 export { Assembly, type AssemblyCounts } from './assembly/assembly.ts';
 export { decodeRunQueueEvent, type RunQueueEvent } from './decoders/run-queue-event.ts';
 export {

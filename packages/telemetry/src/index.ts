@@ -1,5 +1,6 @@
 export { TelemetryError, type TelemetryErrorCode } from './errors.ts';
 export type { Labels } from './metrics/label-sets.ts';
+export { otlpMetrics, type OtlpOptions } from './metrics/otlp.ts';
 export {
   type Labelled,
   type LabelledValue,

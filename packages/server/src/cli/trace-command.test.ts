@@ -100,6 +100,31 @@ test('without --json a request is a line for people', async () => {
   );
 });
 
+test('metrics are told instead of requests, for Prometheus or as OTLP', async () => {
+  const prometheus = new FakeTerminal();
+  await runTraceCommand(['--prometheus', '--replay', fixture('node-http1')], prometheus);
+  assert.match(
+    prometheus.outText,
+    /gen_ai_server_time_to_first_token_seconds_count\{gen_ai_operation_name="chat",gen_ai_request_model="m",server_port="18099"\} 2\n/,
+  );
+  assert.match(prometheus.outText, /vllm:inter_token_latency_seconds_count\{model_name="m"\} 8\n/);
+  const otlp = new FakeTerminal();
+  await runTraceCommand(['--otlp', '--replay', fixture('node-http1')], otlp);
+  const told = JSON.parse(otlp.outText) as {
+    resourceMetrics: {
+      scopeMetrics: {
+        metrics: { name: string; histogram?: { dataPoints: { count: string }[] } }[];
+      }[];
+    }[];
+  };
+  const metrics = told.resourceMetrics[0]?.scopeMetrics[0]?.metrics ?? [];
+  const found = metrics.find(({ name }) => name === 'gen_ai.server.time_to_first_token');
+  assert.equal(found?.histogram?.dataPoints[0]?.count, '2');
+  await assert.rejects(runTraceCommand(['--otlp', '--json'], new FakeTerminal()), {
+    message: '--json and --otlp are both given; give one',
+  });
+});
+
 test('what is no recording is refused, and says why', async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'x');

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@millrace/stdx';
-import { readRecording } from '@millrace/probes';
+import { type LossCounts, readRecording } from '@millrace/probes';
 import { describeSettings, readSettings, type SettingTable } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
 import { LiveTrace } from '../trace/live-trace.ts';
 import { isLlmRequest } from '../trace/llm-request.ts';
-import { traceLineOf } from '../trace/trace-line.ts';
+import { Teller, type TellingForm } from '../trace/teller.ts';
 import { traceLineJsonSchema } from '../trace/trace-schema.ts';
-import { type TracedRequest, TracePipeline } from '../trace/trace-pipeline.ts';
-import { traceTextOf } from '../trace/trace-text.ts';
+import { TracePipeline } from '../trace/trace-pipeline.ts';
 import { resolveWatch, type Watched } from '../trace/watch-choice.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -26,6 +25,17 @@ const settingsTable: SettingTable = {
     help: 'only processes of this name, also those still to come',
   },
   json: { kind: 'switch', help: 'one object a line for each finished request' },
+  prometheus: {
+    kind: 'switch',
+    help: 'metrics of all requests as Prometheus reads them, instead of each request',
+  },
+  otlp: { kind: 'switch', help: 'the same metrics as lines of OTLP in JSON' },
+  'every-s': {
+    kind: 'number',
+    value: 'N',
+    help: 'how often metrics are told; by default 10 seconds, and at the end',
+    bounds: [1, 3600],
+  },
   schema: { kind: 'switch', help: 'print the JSON Schema of those lines' },
   seconds: { kind: 'number', value: 'N', help: 'end after this long', bounds: [1, 86_400] },
   requests: {
@@ -77,7 +87,14 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
   });
   const ending = new AbortController();
   const epochNs = Date.now() * 1e6 - Number(process.hrtime.bigint());
-  const teller = new Teller({ terminal, values, epochNs, onEnough: () => ending.abort() });
+  let losses: () => Readonly<Record<string, LossCounts>> = () => ({});
+  const teller = new Teller({
+    ...tellingOf(values),
+    terminal,
+    epochNs,
+    onEnough: () => ending.abort(),
+    losses: () => losses(),
+  });
   const pipeline = new TracePipeline({
     onRequest: (request) => teller.tell(request),
     isWanted: (record) => watched.tellsAll || isLlmRequest(record),
@@ -89,16 +106,39 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
     epochNs,
     ...(typeof recordPath === 'string' ? { recordPath } : {}),
   });
+  losses = () => Object.fromEntries(live.status.map((probe) => [probe.name, probe.losses]));
   describeStart(watched, live, terminal);
   using _signals = endOnSignal(ending);
   const seconds = values.get('seconds');
   const timer =
     typeof seconds === 'number' ? setTimeout(() => ending.abort(), seconds * 1000) : undefined;
-  await live.run(ending.signal, () => teller.showStatus(pipeline.openRequests));
+  await live.run(ending.signal, () => teller.look(pipeline.openRequests));
   clearTimeout(timer);
   pipeline.close();
+  teller.end();
   describeEnd(live, teller, terminal);
   return 0;
+}
+
+/** How requests are told. Throws `SERVER_SETTING_INVALID` where more than one way is asked for. */
+function tellingOf(values: Values): {
+  readonly form: TellingForm;
+  readonly requestsMax: number;
+  readonly everyMs: number;
+} {
+  const forms = (['json', 'prometheus', 'otlp'] as const).filter(
+    (form) => values.get(form) === true,
+  );
+  if (forms.length > 1) {
+    throw new ServerError(`--${forms.join(' and --')} are both given; give one`, {
+      code: 'SERVER_SETTING_INVALID',
+    });
+  }
+  return {
+    form: forms[0] ?? 'text',
+    requestsMax: Number(values.get('requests') ?? Number.POSITIVE_INFINITY),
+    everyMs: Number(values.get('every-s') ?? 10) * 1000,
+  };
 }
 
 function startLive(options: ConstructorParameters<typeof LiveTrace>[0]): LiveTrace {
@@ -127,7 +167,12 @@ function replay(path: string, values: Values, terminal: Terminal): number {
     });
   }
   const { head, events } = readRecording(bytes);
-  const teller = new Teller({ terminal, values, epochNs: head.epochNs, onEnough: () => undefined });
+  const teller = new Teller({
+    ...tellingOf(values),
+    terminal,
+    epochNs: head.epochNs,
+    onEnough: () => undefined,
+  });
   const pipeline = new TracePipeline({
     onRequest: (request) => teller.tell(request),
     isWanted: () => true,
@@ -136,77 +181,8 @@ function replay(path: string, values: Values, terminal: Terminal): number {
   for (const { probe, view } of events)
     pipeline.push(probe, view, { offset: 0, byteLength: view.byteLength });
   pipeline.close();
+  teller.end();
   return 0;
-}
-
-interface TellerOptions {
-  readonly terminal: Terminal;
-  readonly values: Values;
-  readonly epochNs: number;
-  readonly onEnough: () => void;
-}
-
-/** Tells requests in the form that was asked for. */
-class Teller {
-  readonly #options: TellerOptions;
-  readonly #commands = new Map<number, string>();
-  #told = 0;
-  #status = '';
-
-  constructor(options: TellerOptions) {
-    this.#options = options;
-  }
-
-  get told(): number {
-    return this.#told;
-  }
-
-  tell({ record, attribution }: TracedRequest): void {
-    const { terminal, values, epochNs, onEnough } = this.#options;
-    const most = values.get('requests');
-    if (typeof most === 'number' && this.#told >= most) return;
-    this.#told++;
-    const line = traceLineOf(record, attribution, {
-      epochNs,
-      command: this.#commandOf(record.tgid),
-    });
-    this.#clearStatus();
-    terminal.out(values.get('json') === true ? `${JSON.stringify(line)}\n` : traceTextOf(line));
-    if (this.#told === most) onEnough();
-  }
-
-  /** Keeps a line below the last request, where there is a terminal that can. */
-  showStatus(openRequests: number): void {
-    const { terminal, values } = this.#options;
-    if (!terminal.isInteractive || values.get('json') === true) return;
-    const status = `${this.#told} finished, ${openRequests} under way`;
-    if (status === this.#status) return;
-    this.#clearStatus();
-    terminal.out(status);
-    this.#status = status;
-  }
-
-  #clearStatus(): void {
-    if (this.#status !== '') this.#options.terminal.out('\r\u001B[K');
-    this.#status = '';
-  }
-
-  #commandOf(tgid: number): string {
-    const known = this.#commands.get(tgid);
-    if (known !== undefined) return known;
-    const command = readCommand(tgid);
-    this.#commands.set(tgid, command);
-    return command;
-  }
-}
-
-/** A recording may be of a process that is no more. */
-function readCommand(tgid: number): string {
-  try {
-    return readFileSync(`/proc/${tgid}/comm`, 'utf8').trim();
-  } catch {
-    return String(tgid);
-  }
 }
 
 function describeStart(watched: Watched, live: LiveTrace, terminal: Terminal): void {
