@@ -23,12 +23,27 @@ export {
 export { unavailableOf } from './endpoints/look-at-endpoint.ts';
 export { createModelsRoute } from './endpoints/models-route.ts';
 export {
+  type DecisionRecorder,
   EndpointRouter,
   type EndpointRouterOptions,
+} from './endpoints/endpoint-router.ts';
+export {
+  type AliasRule,
   type RoutingPolicyName,
   routingPolicyNames,
-} from './endpoints/endpoint-router.ts';
+  routingDefaults,
+  type RoutingRules,
+  type RoutingWeights,
+} from './endpoints/routing-rules.ts';
 export { type EngineKind, engineKinds } from './engines/engine-kind.ts';
+export { Resilience } from './resilience/resilience.ts';
+export { hedgeDefaults } from './resilience/hedge-policy.ts';
+export {
+  continuationDefaults,
+  type ResiliencePolicy,
+  resilienceDefaults,
+} from './resilience/resilience-policy.ts';
+export type { TimeLimits } from './resilience/time-limits.ts';
 export { GatewayError, type GatewayErrorCode } from './errors.ts';
 export { type Gateway, type GatewayOptions, startGateway } from './http/gateway-server.ts';
 export {

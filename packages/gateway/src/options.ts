@@ -27,11 +27,6 @@ export const gatewayDefaults: GatewayBounds = {
 export interface HealthBounds {
   /** Looks or requests in a row that fail without an answer before an endpoint is failing. */
   readonly failuresMax: number;
-  /** Answers in a row with a status of 500 and above before an endpoint is ejected. */
-  readonly serverErrorsMax: number;
-  /** How long an ejected endpoint rests; doubled each time it is ejected again at once. */
-  readonly ejectionMs: number;
-  readonly ejectionMsMax: number;
 }
 
 /** Bounds of one look at an endpoint. */
@@ -47,10 +42,10 @@ export interface EndpointBounds extends HealthBounds, LookBounds {
   readonly lookMs: number;
   /** Time between two looks at what an endpoint serves, while it answers. */
   readonly discoverMs: number;
-  /** Endpoints that one request is sent to at most, the first included. */
-  readonly triesMax: number;
   /** Connections to one endpoint. */
   readonly backendConnectionsMax: number;
+  /** Until there is a connection to an endpoint. */
+  readonly connectMsMax: number;
   /** From sending a request to an endpoint to the first byte of its answer. */
   readonly firstByteMsMax: number;
   /** Endpoints at once, those that are leaving included. */
@@ -67,11 +62,8 @@ export const endpointDefaults: EndpointBounds = {
   lookMsMax: 2000,
   answerBytesMax: 4 * 2 ** 20,
   failuresMax: 2,
-  serverErrorsMax: 5,
-  ejectionMs: 5000,
-  ejectionMsMax: 60_000,
-  triesMax: 2,
   backendConnectionsMax: 4096,
+  connectMsMax: 5_000,
   firstByteMsMax: 600_000,
   endpointsMax: 256,
   ledgerBytes: 64 * 2 ** 20,

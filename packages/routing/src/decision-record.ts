@@ -18,6 +18,8 @@ export interface RecordedCandidate {
 export interface DecisionRecord extends DecisionDraw {
   readonly request: RequestFacts;
   readonly picker: string;
+  /** Names of the filters that were asked. */
+  readonly filters: readonly string[];
   readonly weights: Readonly<Record<string, number>>;
   readonly candidates: readonly RecordedCandidate[];
   /** The id of the endpoint picked; absent where none could take the request. */
@@ -49,6 +51,7 @@ export function recordDecision(input: DecisionInput, policy: RoutePolicy): Decis
     turn: input.turn,
     draws: [...input.draws],
     picker: policy.picker.name,
+    filters: policy.filters.map(({ name }) => name),
     weights: Object.fromEntries(policy.scorers.map(({ scorer, weight }) => [scorer.name, weight])),
     candidates,
     ...(picked === undefined

@@ -47,6 +47,7 @@ export {
 export { type PrefixChain, PrefixHasher } from './prefix-index/prefix-hasher.ts';
 export { type LedgerCounts, PrefixLedger } from './prefix-index/prefix-ledger.ts';
 export { type BlockKey, tokenChain } from './prefix-index/token-chain.ts';
+export { policyOf } from './policy-of-record.ts';
 export { type RoutePolicy, standardPolicy } from './route-policy.ts';
 export type { RequestFacts, RouteRequest } from './route-request.ts';
 export { type Decision, type ExactPrefixes, Router, type RouterParts } from './router.ts';
@@ -54,6 +55,7 @@ export type { Scorer, WeightedScorer } from './scorers/scorer.ts';
 export {
   costScorer,
   latencyScorer,
+  loadForWeightScorer,
   loadScorer,
   prefixScorer,
   sessionScorer,

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { seededPrng, VirtualClock } from '@millrace/stdx';
-import { replayDecision } from './decision-record.ts';
+import { type DecisionRecord, replayDecision } from './decision-record.ts';
 import { endpointFacts } from './endpoints/endpoint.ts';
 import { EndpointTable } from './endpoints/endpoint-table.ts';
 import { twoChoicesPicker } from './pickers/standard-pickers.ts';
 import { EngineBlocks } from './prefix-index/engine-blocks.ts';
 import { PrefixLedger } from './prefix-index/prefix-ledger.ts';
 import { tokenChain } from './prefix-index/token-chain.ts';
+import { policyOf } from './policy-of-record.ts';
 import { standardPolicy, type RoutePolicy } from './route-policy.ts';
 import type { RouteRequest } from './route-request.ts';
 import { Router } from './router.ts';
@@ -172,4 +173,28 @@ test('what an engine says of its cache goes before what the ledger only supposes
   });
   const told = router.route(asked);
   assert.ok(told.kind === 'picked' && told.endpoint.id === 'e1' && told.cachedTokens === 32);
+});
+
+test('a record is made again from itself alone, also when it has been through JSON', () => {
+  const pickers = [twoChoicesPicker, standardPolicy.picker];
+  for (const picker of pickers) {
+    const { router, ledger } = build(5, { ...standardPolicy, picker });
+    ledger.confirm(chainOf([1, 2, 3]), 2, 0);
+    for (let count = 0; count < 50; count++) {
+      const chain = chainOf([1, 2, count]);
+      router.route({
+        model: 'small',
+        promptTokens: 300,
+        outputTokensMax: 9,
+        chain,
+        tokensPerBlock: 100,
+      });
+      const record = JSON.parse(JSON.stringify(router.lastRecord())) as DecisionRecord;
+      assert.equal(replayDecision(record, policyOf(record)), record.picked);
+    }
+  }
+  const { router } = build();
+  router.route({ model: 'small', promptTokens: 1, outputTokensMax: 1 });
+  const record = router.lastRecord() ?? assert.fail();
+  assert.throws(() => policyOf({ ...record, picker: 'dice' }), /no picker "dice"/);
 });

@@ -7,18 +7,16 @@ import { type Prng, seededPrng, systemClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { startGateway } from '../http/gateway-server.ts';
 import { endpointDefaults } from '../options.ts';
-import { EndpointBackend } from './endpoint-backend.ts';
-import { EndpointMonitor } from './endpoint-monitor.ts';
-import { EndpointRouter } from './endpoint-router.ts';
-import { openEndpoint } from './endpoint.ts';
+import { circuitDefaults } from '../resilience/circuit-bounds.ts';
+import { retryDefaults } from '../resilience/retry-policy.ts';
+import { openFleet } from '../testing/open-fleet.ts';
 
 const requestCount = 1500;
 const clientCount = 24;
 const bounds = {
   ...endpointDefaults,
   lookMs: 20,
-  firstByteMsMax: 200,
-  ejectionMs: 30,
+  firstByteMsMax: 250,
   failuresMax: 3,
 };
 
@@ -101,50 +99,28 @@ async function ask(url: string, random: Prng): Promise<Outcome> {
 test('among engines that die, hang and lie every request ends, and nothing is left running', async (t) => {
   const random = seededPrng(2026);
   const engines = await Promise.all([1, 2, 3, 4].map((seed) => openEngine(t, seededPrng(seed))));
-  const endpoints = engines.map(({ url }, index) =>
-    openEndpoint(
-      {
-        name: `e${index}`,
-        url,
-        kind: undefined,
-        models: undefined,
-        contextTokensMax: undefined,
-        weight: 1,
-        authorization: undefined,
+  using fleet = await openFleet(
+    engines.map(({ url }) => url),
+    {
+      bounds,
+      isWatched: true,
+      policy: {
+        retry: { ...retryDefaults, triesMax: 3 },
+        retryBudget: { share: 1, perSecondMin: 10, savedMax: 100 },
+        circuit: { ...circuitDefaults, openMs: 30 },
+        queue: { lengthMax: 1_024, waitMsMax: 1_000 },
       },
-      { clock: systemClock, bounds, index },
-    ),
+    },
   );
-  using monitor = new EndpointMonitor({
-    ...bounds,
-    endpoints,
-    clock: systemClock,
-    onNews: () => undefined,
-  });
-  await monitor.start();
-  const router = new EndpointRouter({
-    ...bounds,
-    ledgerBytes: 2 ** 20,
-    clock: systemClock,
-    random: seededPrng(7),
-  });
-  const aliases = new Map<string, readonly string[]>();
+  const { endpoints } = fleet;
   const gateway = await startGateway({
-    backend: new EndpointBackend({
-      table: { endpoints, aliases, policy: 'prefix' },
-      router,
-      clock: systemClock,
-      triesMax: 3,
-    }),
+    backend: fleet.backend,
     clock: systemClock,
     registry: new Registry(),
     createRequestId: () => 'made',
     listen: { host: '127.0.0.1', port: 0 },
   });
-  t.after(async () => {
-    for (const endpoint of endpoints) endpoint.backend[Symbol.dispose]();
-    await gateway[Symbol.asyncDispose]();
-  });
+  t.after(() => gateway[Symbol.asyncDispose]());
   assert.ok('port' in gateway.place);
   const url = `http://127.0.0.1:${gateway.place.port}`;
 

@@ -3,18 +3,11 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { seededPrng, systemClock } from '@millrace/stdx';
 import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
-import { endpointDefaults } from '../options.ts';
-import { EndpointBackend } from './endpoint-backend.ts';
-import { EndpointRouter } from './endpoint-router.ts';
-import { EndpointMonitor } from './endpoint-monitor.ts';
-import { type Endpoint, type EndpointOptions, openEndpoint } from './endpoint.ts';
-
-const bounds = { ...endpointDefaults, lookMsMax: 500 };
+import { type FleetOptions, openFleet, type OpenFleet } from '../testing/open-fleet.ts';
 
 /** A server that lists one model and answers everything else by `answer`. */
 async function openServer(t: TestContext, model: string, answer: RequestListener): Promise<URL> {
@@ -36,53 +29,14 @@ function sendJson(response: ServerResponse, value: unknown): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 }
 
-/** Endpoints that have been looked at once, behind one backend. */
 async function open(
   t: TestContext,
   urls: readonly URL[],
-  more: {
-    readonly aliases?: Readonly<Record<string, readonly string[]>>;
-    readonly options?: Partial<EndpointOptions>;
-  } = {},
-): Promise<{ readonly backend: EndpointBackend; readonly endpoints: readonly Endpoint[] }> {
-  const endpoints = urls.map((url, index) =>
-    openEndpoint(
-      {
-        name: `e${index}`,
-        url,
-        kind: undefined,
-        models: undefined,
-        contextTokensMax: undefined,
-        weight: 1,
-        authorization: undefined,
-        ...more.options,
-      },
-      { clock: systemClock, bounds, index },
-    ),
-  );
-  const monitor = new EndpointMonitor({
-    ...bounds,
-    endpoints,
-    clock: systemClock,
-    onNews: () => undefined,
-  });
-  await monitor.start();
-  monitor[Symbol.dispose]();
-  t.after(() => endpoints.forEach((endpoint) => endpoint.backend[Symbol.dispose]()));
-  const aliases = new Map(Object.entries(more.aliases ?? {}));
-  const router = new EndpointRouter({
-    clock: systemClock,
-    random: seededPrng(1),
-    endpointsMax: 8,
-    ledgerBytes: 2 ** 20,
-  });
-  const backend = new EndpointBackend({
-    table: { endpoints, aliases, policy: 'prefix' },
-    router,
-    clock: systemClock,
-    triesMax: 2,
-  });
-  return { backend, endpoints };
+  more: FleetOptions = {},
+): Promise<OpenFleet> {
+  const fleet = await openFleet(urls, more);
+  t.after(() => fleet[Symbol.dispose]());
+  return fleet;
 }
 
 function asking(model: string, text = ''): BackendRequest {

@@ -1,54 +1,91 @@
 import { type ApiError, modelNotFound } from '@millrace/openai';
-import type { Clock } from '@millrace/stdx';
+import type { Clock, Prng } from '@millrace/stdx';
 import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { discardBody } from '../messages/body.ts';
-import type { Dispatch, EndpointRouter, RoutingPolicyName } from './endpoint-router.ts';
+import type { Cancellation } from '../messages/cancellation.ts';
+import { type Attempt, hedgedAnswer } from '../resilience/hedged-answer.ts';
+import type { Resilience } from '../resilience/resilience.ts';
+import { decideRetry, type TryEnd } from '../resilience/retry-policy.ts';
+import { continuable } from './continued-answer.ts';
+import type { Dispatch, EndpointRouter } from './endpoint-router.ts';
+import { EndpointTries } from './endpoint-tries.ts';
 import type { Endpoint } from './endpoint.ts';
 import { noneServing, unavailableOf } from './look-at-endpoint.ts';
-import { type ModelAliases, routeModel } from './model-routes.ts';
+import { type ModelAliases, type ModelChoice, routeModel } from './model-routes.ts';
 import { type PromptFacts, promptFactsOf } from './prompt-facts.ts';
+import {
+  hintsOf,
+  type RouteHints,
+  routingDefaults,
+  type RoutingPolicyName,
+  type RoutingRules,
+} from './routing-rules.ts';
 
 /** What there is to route to. */
 export interface RoutingTable {
   readonly endpoints: readonly Endpoint[];
   readonly aliases: ModelAliases;
   readonly policy: RoutingPolicyName;
+  /** Endpoints, by name, that finish what they have and are given nothing more. */
+  readonly draining?: ReadonlySet<string>;
+  readonly rules?: RoutingRules;
 }
 
 /** What routing over endpoints needs. */
 export interface EndpointBackendOptions {
   readonly table: RoutingTable;
   readonly router: EndpointRouter;
+  readonly resilience: Resilience;
   readonly clock: Clock;
-  /** Endpoints that one request is sent to at most, the first included. */
-  readonly triesMax: number;
+  readonly prng: Prng;
 }
 
-/** Statuses by which an engine says that it took nothing on: another may. */
-const turnedAway: ReadonlySet<number> = new Set([429, 502, 503]);
+/** A request that waits looks at least so often whether an endpoint may take it: other lanes wake nobody here. */
+const waitLookMs = 50;
+
+/** A request and where it has been sent so far. */
+interface Asked {
+  readonly request: BackendRequest;
+  readonly facts: PromptFacts;
+  readonly hints: RouteHints;
+  readonly choices: readonly ModelChoice[];
+  readonly tried: Set<Endpoint>;
+}
+
+/** Where a request goes next. */
+interface Chosen {
+  readonly dispatch: Dispatch;
+  readonly model: string | undefined;
+}
 
 /**
  * Sends each request to one of several endpoints that serve its model. Before the first byte of an answer, a request
- * that an endpoint lost or turned away goes to another, a bounded number of times.
+ * that an endpoint lost or turned away goes to another, within bounds; where none may take it, it waits in a line.
  */
 export class EndpointBackend implements Backend {
   readonly #options: EndpointBackendOptions;
+  readonly #tries: EndpointTries;
+  #resilience: Resilience;
   #table: RoutingTable;
 
   constructor(options: EndpointBackendOptions) {
     this.#options = options;
     this.#table = options.table;
-    options.router.replaceEndpoints(options.table.endpoints, options.table.policy);
+    this.#resilience = options.resilience;
+    this.#tries = new EndpointTries({ resilience: () => this.#resilience, clock: options.clock });
+    this.replaceTable(options.table);
   }
 
   /** Requests that come from now on are routed by this table; those under way keep their endpoint. */
-  replaceTable(table: RoutingTable): void {
+  replaceTable(table: RoutingTable, resilience: Resilience = this.#resilience): void {
     this.#table = table;
-    this.#options.router.replaceEndpoints(table.endpoints, table.policy);
+    this.#resilience = resilience;
+    this.#options.router.replaceEndpoints(table.endpoints, table.policy, table.rules);
   }
 
   get unavailable(): ApiError | undefined {
-    return unavailableOf(this.#table.endpoints);
+    const mayWait = this.#resilience.policy.queue.waitMsMax > 0;
+    return mayWait ? undefined : unavailableOf(this.#table.endpoints);
   }
 
   async send(request: BackendRequest): Promise<BackendAnswer> {
@@ -57,45 +94,149 @@ export class EndpointBackend implements Backend {
     const route = routeModel(facts.model, { ...this.#table, allowed: request.modelsAllowed });
     if (route.kind === 'unknown')
       return { kind: 'failed', error: modelNotFound(facts.model ?? '', route.served) };
-    const tried = new Set<Endpoint>();
-    let last: BackendAnswer | undefined;
-    for (const { model, endpoints } of route.choices) {
-      while (tried.size < this.#options.triesMax) {
-        const candidates = endpoints.filter((one) => isServing(one) && !tried.has(one));
-        const dispatch = this.#options.router.dispatch(facts, model, candidates);
-        if (dispatch === undefined) break;
-        tried.add(dispatch.endpoint);
-        if (last?.kind === 'answered') discardBody(last.message.body);
-        last = await this.#try(dispatch, withModel(request, facts, model));
-        if (!isWorthAnother(last)) return last;
-      }
-    }
-    if (last !== undefined) return last;
-    const known = route.choices.flatMap((choice) => choice.endpoints);
-    return { kind: 'failed', error: noneServing(known) };
+    this.#resilience.noteRequest();
+    const hints = hintsOf(request.headers, facts.model, this.#table.rules ?? routingDefaults);
+    const asked = { request, facts, hints, choices: route.choices, tried: new Set<Endpoint>() };
+    const first = this.#choose(asked) ?? (await this.#chooseInLine(asked));
+    if (!('dispatch' in first)) return first;
+    const answer = await this.#sendOn(asked, first);
+    const { continuation } = this.#resilience.policy;
+    if (continuation === undefined || !facts.isStream) return answer;
+    return continuable(answer, {
+      request,
+      bounds: continuation,
+      from: [...asked.tried].at(-1)?.options.name ?? '',
+      goOn: (rest) => this.#goOn(asked, rest),
+    });
   }
 
-  async #try(dispatch: Dispatch, request: BackendRequest): Promise<BackendAnswer> {
-    const { clock } = this.#options;
-    const { answering, health, options } = dispatch.endpoint;
-    const { authorization } = options;
-    const answer = await answering.send({
-      ...request,
-      headers:
-        authorization === undefined ? request.headers : request.headers.with({ authorization }),
-    });
-    if (answer.kind === 'answered') {
-      const { status, body } = answer.message;
-      health.noteStatus(status, clock.unixMs());
-      if (status < 300) dispatch.noteAnswered();
-      else dispatch.noteLost();
-      body.whenOver(() => dispatch[Symbol.dispose]());
-      return answer;
+  /** Sends it to the endpoint that was chosen, then to others as far as the policy lets. */
+  async #sendOn(asked: Asked, first: Chosen): Promise<BackendAnswer> {
+    const { clock, prng } = this.#options;
+    const { policy, retryBudget } = this.#resilience;
+    for (let chosen = first; ;) {
+      const answer = await this.#sendHedged(asked, chosen);
+      const end = endOf(answer);
+      if (end === 'answered') return answer;
+      const soFar = {
+        tries: asked.tried.size,
+        leftMs: Infinity,
+        isAnotherLeft: this.#isAnotherLeft(asked),
+        spend: () => retryBudget.spend(),
+      };
+      const decision = decideRetry(end, soFar, { ...policy.retry, prng });
+      if (decision.kind === 'stop') return answer;
+      await pause(clock, decision.pauseMs, asked.request.cancellation);
+      const next = this.#choose(asked);
+      if (next === undefined) return answer;
+      if (answer.kind === 'answered') discardBody(answer.message.body);
+      chosen = next;
     }
-    dispatch.noteLost();
-    dispatch[Symbol.dispose]();
-    if (answer.kind === 'failed') health.noteUnanswered(answer.error.message);
-    return answer;
+  }
+
+  /** Where the policy says so, a stream that begins late is asked for at a second endpoint too. */
+  #sendHedged(asked: Asked, chosen: Chosen): Promise<BackendAnswer> {
+    const { facts } = asked;
+    const afterMs = facts.isStream ? this.#resilience.hedgeAfterMs(facts.promptTokens) : undefined;
+    if (afterMs === undefined)
+      return this.#tries.send(chosen.dispatch, withModel(asked.request, facts, chosen.model));
+    const attempt = ({ dispatch, model }: Chosen): Attempt => {
+      const cancellation = asked.request.cancellation.fork();
+      const request = withModel({ ...asked.request, cancellation }, facts, model);
+      return { answer: this.#tries.send(dispatch, request), cancellation };
+    };
+    return hedgedAnswer(attempt(chosen), {
+      clock: this.#options.clock,
+      afterMs,
+      openSecond: () => {
+        if (!this.#isAnotherLeft(asked) || !this.#resilience.spendHedge()) return undefined;
+        const second = this.#choose(asked);
+        return second === undefined ? undefined : attempt(second);
+      },
+    });
+  }
+
+  /** The endpoint for a request among those that were not tried, by the first model that one of them may answer. */
+  #choose(asked: Asked): Chosen | undefined {
+    for (const { model, endpoints } of asked.choices) {
+      const candidates = this.#candidates(endpoints, asked.tried);
+      if (candidates.length === 0) continue;
+      const dispatch = this.#options.router.dispatch(asked.facts, model, {
+        candidates,
+        hints: asked.hints,
+      });
+      if (dispatch === undefined) continue;
+      asked.tried.add(dispatch.endpoint);
+      return { dispatch, model };
+    }
+    return undefined;
+  }
+
+  /** Waits until an endpoint may take the request, or until the line says that none will. */
+  async #chooseInLine(asked: Asked): Promise<Chosen | BackendAnswer> {
+    const { clock } = this.#options;
+    const { line, policy } = this.#resilience;
+    const ticket = line.take();
+    const untilMs = clock.nowMs() + policy.queue.waitMsMax;
+    for (;;) {
+      const leftMs = untilMs - clock.nowMs();
+      const waitMs = Math.min(leftMs, waitLookMs);
+      const end = await line.wait(ticket, waitMs, asked.request.cancellation);
+      if (end === 'left') return { kind: 'abandoned' };
+      const chosen = end === 'full' ? undefined : this.#choose(asked);
+      if (chosen !== undefined) return chosen;
+      if (end === 'full' || leftMs <= waitLookMs) {
+        const known = asked.choices.flatMap(({ endpoints }) => endpoints);
+        return { kind: 'failed', error: noneServing(known, (one) => this.#reasonAgainst(one)) };
+      }
+    }
+  }
+
+  /** Sends what is left of an answer to an endpoint that did not have it yet. */
+  async #goOn(
+    asked: Asked,
+    rest: (
+      endpoint: Endpoint,
+      model: string | undefined,
+    ) => BackendRequest | 'complete' | undefined,
+  ): Promise<{ readonly answer: BackendAnswer; readonly to: string } | 'complete' | undefined> {
+    if (asked.request.cancellation.reason !== undefined) return undefined;
+    if (!this.#resilience.retryBudget.spend()) return undefined;
+    const chosen = this.#choose(asked);
+    if (chosen === undefined) return undefined;
+    const { dispatch, model } = chosen;
+    const request = rest(dispatch.endpoint, model);
+    if (typeof request !== 'object') {
+      dispatch.noteLost();
+      dispatch[Symbol.dispose]();
+      return request;
+    }
+    const answer = await this.#tries.send(dispatch, request);
+    return { answer, to: dispatch.endpoint.options.name };
+  }
+
+  #reasonAgainst({ index, options }: Endpoint): string {
+    if (this.#table.draining?.has(options.name) === true) return 'it drains';
+    const waitMs = this.#resilience.circuits.waitMs(index);
+    return waitMs > 0
+      ? `too many of its answers failed, and it is tried again in ${waitMs} ms`
+      : 'it has as many requests as it may';
+  }
+
+  #isAnotherLeft({ choices, tried }: Asked): boolean {
+    return choices.some(({ endpoints }) => this.#candidates(endpoints, tried).length > 0);
+  }
+
+  #candidates(endpoints: readonly Endpoint[], tried: ReadonlySet<Endpoint>): readonly Endpoint[] {
+    const { draining } = this.#table;
+    const { circuits } = this.#resilience;
+    return endpoints.filter(
+      (one) =>
+        isServing(one) &&
+        circuits.mayTry(one.index) &&
+        !tried.has(one) &&
+        draining?.has(one.options.name) !== true,
+    );
   }
 }
 
@@ -103,9 +244,24 @@ function isServing(endpoint: Endpoint): boolean {
   return endpoint.health.state === 'serving';
 }
 
-function isWorthAnother(answer: BackendAnswer): boolean {
-  if (answer.kind === 'answered') return turnedAway.has(answer.message.status);
-  return answer.kind === 'failed';
+function endOf(answer: BackendAnswer): TryEnd | 'answered' {
+  if (answer.kind === 'failed') return { kind: 'unanswered' };
+  if (answer.kind === 'abandoned' || answer.message.status < 300) return 'answered';
+  return { kind: 'status', status: answer.message.status };
+}
+
+/** Nobody waits longer for a client that has left. */
+async function pause(clock: Clock, pauseMs: number, cancellation: Cancellation): Promise<void> {
+  if (pauseMs <= 0) return;
+  await new Promise<void>((resolve) => {
+    const timer = clock.after(pauseMs, () => end());
+    const end = (): void => {
+      timer.cancel();
+      cancellation.unsubscribe(end);
+      resolve();
+    };
+    cancellation.subscribe(end);
+  });
 }
 
 /** The request as it goes to an endpoint: its bytes as they came, unless the model has another name there. */

@@ -5,22 +5,17 @@ export type EndpointState =
   /** Nothing is known yet. */
   | 'unknown'
   | 'serving'
-  /** It answers with failures of its own; it rests for a while. */
-  | 'ejected'
   /** It cannot be reached, or does not say what it serves. */
   | 'failing';
 
-const states: readonly EndpointState[] = ['unknown', 'serving', 'ejected', 'failing'];
+const states: readonly EndpointState[] = ['unknown', 'serving', 'failing'];
 const at = {
   state: 0,
   failures: 1,
-  serverErrors: 2,
-  ejections: 3,
-  ejectedUntilMs: 4,
   /** Odd while a reason is being written. */
-  reasonVersion: 5,
-  reasonBytes: 6,
-  reason: 7,
+  reasonVersion: 2,
+  reasonBytes: 3,
+  reason: 4,
 } as const;
 /** Words of one endpoint's health, its reason included. */
 export const healthWords = 64;
@@ -28,9 +23,8 @@ const reasonBytesMax = 4 * (healthWords - at.reason);
 const noReason = 'it has not been looked at yet';
 
 /**
- * The state of one endpoint, by what looks and requests found: a circuit breaker whose probe is the next look. Threads
- * that share its memory share the state; of two that write at once one may be lost, which the next look mends. Times
- * are those of the wall clock, which threads have in common.
+ * The state of one endpoint, by what looks and requests found. Threads that share its memory share the state; of two
+ * that write at once one may be lost, which the next look mends.
  */
 export class EndpointHealth {
   readonly #bounds: HealthBounds;
@@ -56,12 +50,16 @@ export class EndpointHealth {
     return state === 'unknown' ? noReason : this.#readReason();
   }
 
-  /** A look found what it serves. An ejected endpoint is asked again when it has rested. */
-  noteLookSucceeded(unixMs: number): void {
-    Atomics.store(this.#words, at.failures, 0);
-    const restMs = ((this.#words[at.ejectedUntilMs] as number) - unixMs) | 0;
-    if (this.state === 'ejected' && restMs > 0) return;
+  /** A look found what it serves. */
+  noteLookSucceeded(): void {
+    this.#clear(at.failures);
     this.#enter('serving');
+  }
+
+  /** A request was answered, be it with a refusal. */
+  noteAnswered(): void {
+    // Mostly there is nothing to clear: a line that is only read stays in every core's cache.
+    this.#clear(at.failures);
   }
 
   /** A look or a request ended without an answer. */
@@ -71,30 +69,6 @@ export class EndpointHealth {
     if (isKnownGood && failures < this.#bounds.failuresMax) return;
     this.#writeReason(reason);
     this.#enter('failing');
-  }
-
-  /** A request was answered with this status. */
-  noteStatus(status: number, unixMs: number): void {
-    // Mostly there is nothing to clear: a line that is only read stays in every core's cache.
-    this.#clear(at.failures);
-    // 503 is how an engine says that it is full or drains: no failure of its own.
-    const isServerError = status >= 500 && status !== 503;
-    if (!isServerError) {
-      this.#clear(at.serverErrors);
-      this.#clear(at.ejections);
-      return;
-    }
-    const serverErrors = Atomics.add(this.#words, at.serverErrors, 1) + 1;
-    if (this.state !== 'serving' || serverErrors < this.#bounds.serverErrorsMax) return;
-    const { ejectionMs, ejectionMsMax } = this.#bounds;
-    const ejections = Atomics.add(this.#words, at.ejections, 1);
-    const restMs = Math.min(ejectionMs * 2 ** Math.min(ejections, 30), ejectionMsMax);
-    this.#clear(at.serverErrors);
-    Atomics.store(this.#words, at.ejectedUntilMs, (unixMs + restMs) | 0);
-    this.#writeReason(
-      `${this.#bounds.serverErrorsMax} answers in a row failed, the last with status ${status}`,
-    );
-    this.#enter('ejected');
   }
 
   #enter(state: EndpointState): void {

@@ -2,6 +2,11 @@ import { EndpointTable, PrefixLedger } from '@millrace/routing';
 import { assert, type Clock } from '@millrace/stdx';
 import { GatewayError } from '../errors.ts';
 import { healthWords } from './endpoint-health.ts';
+import {
+  createResilienceMemory,
+  forgetPlace,
+  type ResilienceMemory,
+} from '../resilience/resilience.ts';
 import { loadWords } from './endpoint-load.ts';
 
 /** What lanes share about endpoints, as plain data that threads can send each other: each endpoint has its place in all of it. */
@@ -12,6 +17,8 @@ export interface EndpointMemory {
   readonly ledger: SharedArrayBuffer;
   /** Health of each endpoint, and what it says of its load. */
   readonly vitals: SharedArrayBuffer;
+  /** Circuits, budgets and paces. */
+  readonly resilience: ResilienceMemory;
 }
 
 /** How much is taken, once. */
@@ -33,6 +40,7 @@ export function createEndpointMemory(options: EndpointMemoryOptions): EndpointMe
     table: table.buffer as SharedArrayBuffer,
     ledger: PrefixLedger.create(clock, { endpointsMax, ledgerBytes }).buffer,
     vitals: new SharedArrayBuffer(4 * vitalsWords * endpointsMax),
+    resilience: createResilienceMemory(clock, endpointsMax),
   };
 }
 
@@ -54,11 +62,13 @@ export class EndpointPlaces {
   readonly #table: EndpointTable;
   readonly #ledger: PrefixLedger;
   readonly #memory: EndpointMemory;
+  readonly #clock: Clock;
   readonly #taken = new Set<number>();
   readonly #leaving = new Set<number>();
 
   constructor(memory: EndpointMemory, clock: Clock) {
     this.#memory = memory;
+    this.#clock = clock;
     this.#table = EndpointTable.open(memory.table, clock);
     this.#ledger = PrefixLedger.open(memory.ledger, clock);
   }
@@ -105,6 +115,7 @@ export class EndpointPlaces {
       this.#taken.delete(index);
       this.#ledger.forgetEndpoint(index);
       this.#table.reset(index);
+      forgetPlace(this.#memory.resilience, this.#clock, index);
       const { health, load } = vitalsOf(this.#memory, index);
       for (const words of [health, load])
         for (let word = 0; word < words.length; word++) Atomics.store(words, word, 0);

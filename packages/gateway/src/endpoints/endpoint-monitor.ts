@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '@millrace/stdx';
 import type { LookBounds } from '../options.ts';
 import type { Endpoint } from './endpoint.ts';
+import { type CompletionCheck, completeOnce } from './complete-once.ts';
 import { discover, readLoadOf } from './look-at-endpoint.ts';
 
 /** What watching endpoints needs. */
@@ -11,6 +12,10 @@ export interface EndpointMonitorOptions extends LookBounds {
   readonly lookMs: number;
   /** Time between two looks at what an endpoint serves, while it answers. */
   readonly discoverMs: number;
+  /** Asks each endpoint for one token now and then; absent: not. */
+  readonly completions?: CompletionCheck;
+  /** Called after each look. */
+  readonly onLooked?: () => void;
   /** Called when an endpoint changes its state or loses a metric. */
   readonly onNews: (news: string) => void;
   /** Called when a look found that an endpoint is or serves something else than before. */
@@ -22,6 +27,7 @@ export class EndpointMonitor implements Disposable {
   readonly #options: EndpointMonitorOptions;
   readonly #timers = new Map<Endpoint, Timer>();
   readonly #discoveredAtMs = new Map<Endpoint, number>();
+  readonly #completedAtMs = new Map<Endpoint, number>();
   #isOver = false;
 
   constructor(options: EndpointMonitorOptions) {
@@ -50,20 +56,14 @@ export class EndpointMonitor implements Disposable {
   }
 
   async #look(endpoint: Endpoint): Promise<void> {
-    const { clock, discoverMs, onNews } = this.#options;
+    const { onNews } = this.#options;
     const { health, options } = endpoint;
     const stateBefore = health.state;
     const missingBefore = endpoint.missingMetrics.join();
-    const discoveredAtMs = this.#discoveredAtMs.get(endpoint) ?? Number.NEGATIVE_INFINITY;
-    const isDue = stateBefore !== 'serving' || clock.nowMs() - discoveredAtMs >= discoverMs;
-    let problem: string | undefined;
-    if (isDue) {
-      problem = await this.#discover(endpoint);
-      if (problem === undefined) this.#discoveredAtMs.set(endpoint, clock.nowMs());
-    }
-    problem ??= await readLoadOf(endpoint, this.#options);
+    const problem = await this.#problemOf(endpoint);
     if (this.#isOver) return;
-    if (problem === undefined) health.noteLookSucceeded(clock.unixMs());
+    this.#options.onLooked?.();
+    if (problem === undefined) health.noteLookSucceeded();
     else health.noteUnanswered(problem);
     if (health.state !== stateBefore) {
       const why = health.reason === '' ? '' : `: ${health.reason}`;
@@ -82,5 +82,28 @@ export class EndpointMonitor implements Disposable {
     const problem = await discover(endpoint, this.#options);
     if (!this.#isOver && shown() !== before) this.#options.onLearned?.(endpoint);
     return problem;
+  }
+
+  /** What is wrong with it: whether it answers, tells its load, and, where that is asked for, completes something. */
+  async #problemOf(endpoint: Endpoint): Promise<string | undefined> {
+    const { clock, discoverMs } = this.#options;
+    const discoveredAtMs = this.#discoveredAtMs.get(endpoint) ?? Number.NEGATIVE_INFINITY;
+    const isKnown = endpoint.health.state === 'serving';
+    if (!isKnown || clock.nowMs() - discoveredAtMs >= discoverMs) {
+      const problem = await this.#discover(endpoint);
+      if (problem !== undefined) return problem;
+      this.#discoveredAtMs.set(endpoint, clock.nowMs());
+    }
+    return (await readLoadOf(endpoint, this.#options)) ?? (await this.#complete(endpoint));
+  }
+
+  /** Where it is due, asks for one token; why that failed, if it did. */
+  async #complete(endpoint: Endpoint): Promise<string | undefined> {
+    const { completions, clock } = this.#options;
+    if (completions === undefined) return undefined;
+    const before = this.#completedAtMs.get(endpoint) ?? Number.NEGATIVE_INFINITY;
+    if (clock.nowMs() - before < completions.everyMs) return undefined;
+    this.#completedAtMs.set(endpoint, clock.nowMs());
+    return await completeOnce(endpoint, completions);
   }
 }

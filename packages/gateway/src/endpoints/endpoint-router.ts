@@ -1,27 +1,33 @@
 import {
+  classifyWorkload,
   contextFilter,
   type Decision,
+  type DecisionRecord,
   EndpointTable,
   endpointFacts,
-  loadScorer,
-  lowestCostPicker,
+  LearnedFigures,
   type PrefixChain,
   PrefixHasher,
   PrefixLedger,
-  prefixScorer,
   RequestCharge,
-  roundRobinPicker,
   Router,
   type RoutePolicy,
   type RouteRequest,
-  type Scorer,
-  standardFilters,
 } from '@millrace/routing';
 import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
 import type { EndpointModel } from '../engines/identify.ts';
+import { qualityTierOf } from '../engines/quantization.ts';
+import type { ToldUsage } from '../resilience/told-usage.ts';
 import { createEndpointMemory, type EndpointMemory } from './endpoint-memory.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type PromptFacts, tokensPerBlock } from './prompt-facts.ts';
+import {
+  policyFor,
+  type RouteHints,
+  routingDefaults,
+  type RoutingPolicyName,
+  type RoutingRules,
+} from './routing-rules.ts';
 
 /** What choosing endpoints needs. */
 export interface EndpointRouterOptions {
@@ -35,51 +41,37 @@ export interface EndpointRouterOptions {
   readonly memory?: EndpointMemory;
   /** Which lane this is. */
   readonly lane?: number;
+  /** Told of a share of all decisions, as records that can be made again. */
+  readonly recorder?: DecisionRecorder;
 }
 
-/** How endpoints are chosen; all but `prefix` are for comparison, or where prompts have nothing in common. */
-export type RoutingPolicyName = 'prefix' | 'least-load' | 'round-robin';
-
-export const routingPolicyNames: readonly RoutingPolicyName[] = [
-  'prefix',
-  'least-load',
-  'round-robin',
-];
+/** Keeps records of decisions. */
+export interface DecisionRecorder {
+  /** Of all decisions, from 0 to 1. */
+  readonly share: number;
+  note(record: DecisionRecord): void;
+}
 
 /** A request on its way to an endpoint. */
 export interface Dispatch extends Disposable {
   readonly endpoint: Endpoint;
   /** The answer has begun: the prompt is computed, and the endpoint has it. */
   noteAnswered(): void;
+  /** What the endpoint says that it had of the prompt. */
+  noteUsage(usage: ToldUsage): void;
+  /** The answer is whole. */
+  noteWhole(tookMs: number, usage: ToldUsage | undefined): void;
   /** The endpoint did not take the request. */
   noteLost(): void;
 }
 
+/** An engine shares only whole blocks, and computes the last token in any case: so much less is no broken promise. */
+const cachedSlack = 1.1;
+/** Below that share of a prompt a promise says nothing. */
+const promisedShareMin = 0.1;
+
 /** Prompt tokens of another gateway's request, where only their number is known. */
 const tokensOfOthers = 256;
-
-const loadForWeight: Scorer = {
-  name: 'load',
-  score: (candidate, request) => loadScorer.score(candidate, request) / candidate.facts.weight,
-};
-
-/** `prefix`: load for its weight, and three times the tokens that are not cached, as `bench routing` found best. */
-const policies: Readonly<Record<RoutingPolicyName, RoutePolicy>> = {
-  prefix: {
-    filters: standardFilters,
-    scorers: [
-      { scorer: loadForWeight, weight: 1 },
-      { scorer: prefixScorer, weight: 3 },
-    ],
-    picker: lowestCostPicker,
-  },
-  'least-load': {
-    filters: standardFilters,
-    scorers: [{ scorer: loadForWeight, weight: 1 }],
-    picker: lowestCostPicker,
-  },
-  'round-robin': { filters: standardFilters, scorers: [], picker: roundRobinPicker },
-};
 
 /** Tokens are only estimated here: where no context seems long enough, the engine says whether the prompt fits. */
 function leniently(policy: RoutePolicy): RoutePolicy {
@@ -93,7 +85,11 @@ export class EndpointRouter {
   readonly #ledger: PrefixLedger;
   readonly #hasher = new PrefixHasher();
   #endpoints: readonly Endpoint[] = [];
+  readonly #learned = new LearnedFigures();
+  readonly #matched: Int32Array;
   #policy: RoutingPolicyName = 'prefix';
+  #rules: RoutingRules = routingDefaults;
+  #engineKinds: readonly string[] = [];
   #modelsRouted: readonly (readonly EndpointModel[])[] = [];
   #routers: readonly Router[] | undefined;
 
@@ -103,11 +99,17 @@ export class EndpointRouter {
     this.#options = options;
     this.#table = EndpointTable.open(table, clock, lane);
     this.#ledger = PrefixLedger.open(ledger, clock);
+    this.#matched = new Int32Array(this.#ledger.endpointsMax);
   }
 
   /** Takes over these endpoints; what is known of each stays at its place in the memory. */
-  replaceEndpoints(endpoints: readonly Endpoint[], policy: RoutingPolicyName): void {
+  replaceEndpoints(
+    endpoints: readonly Endpoint[],
+    policy: RoutingPolicyName,
+    rules: RoutingRules = routingDefaults,
+  ): void {
     this.#policy = policy;
+    this.#rules = rules;
     this.#endpoints = endpoints;
     this.#routers = undefined;
   }
@@ -116,37 +118,81 @@ export class EndpointRouter {
   dispatch(
     facts: PromptFacts,
     model: string | undefined,
-    candidates: readonly Endpoint[],
+    asked: { readonly candidates: readonly Endpoint[]; readonly hints: RouteHints },
   ): Dispatch | undefined {
+    const { candidates, hints } = asked;
     for (const endpoint of candidates) this.#reportLoad(endpoint);
+    const routers = this.#currentRouters();
     const chain = this.#hasher.hash(facts.prompt);
+    const { className, engines } = this.#workloadOf(facts, chain, asked);
     const request = {
       promptTokens: facts.promptTokens,
       outputTokensMax: facts.outputTokensMax,
       subset: candidates.map(({ options }) => options.name),
+      ...(hints.sessionHash !== undefined && { sessionHash: hints.sessionHash }),
+      ...(hints.qualityTierMin !== undefined && { qualityTierMin: hints.qualityTierMin }),
+      ...(engines !== undefined && { enginesPreferred: engines }),
       chain,
       tokensPerBlock: tokensPerBlock(this.#hasher.blockBytes),
     };
     const names = model === undefined ? candidates.flatMap(modelIds) : [model];
-    const decision = this.#decide(names.map((name) => ({ ...request, model: name })));
+    const decision = this.#decide(
+      routers,
+      names.map((name) => ({ ...request, model: name })),
+    );
     if (decision?.kind !== 'picked') return undefined;
     const { id } = decision.endpoint;
     const endpoint = assertDefined(
       candidates.find(({ options }) => options.name === id),
       'a candidate is picked',
     );
-    return this.#charge(endpoint, { chain, facts, uncachedTokens: decision.uncachedTokens });
+    return this.#charge(endpoint, { chain, facts, decision, className });
   }
 
   /** The first of these requests that an endpoint may take, by the strictest policy that lets one. */
-  #decide(requests: readonly RouteRequest[]): Decision | undefined {
-    for (const router of this.#currentRouters()) {
+  #decide(routers: readonly Router[], requests: readonly RouteRequest[]): Decision | undefined {
+    for (const router of routers) {
       for (const request of requests) {
         const decision = router.route(request);
-        if (decision.kind === 'picked') return decision;
+        if (decision.kind !== 'picked') continue;
+        this.#record(router);
+        return decision;
       }
     }
     return undefined;
+  }
+
+  #record(router: Router): void {
+    const { recorder, random } = this.#options;
+    if (recorder === undefined || random.next() >= recorder.share) return;
+    const record = router.lastRecord();
+    if (record !== undefined) recorder.note(record);
+  }
+
+  /** The class of a request and the engines that suit it; where all engines are alike there is nothing to prefer. */
+  #workloadOf(
+    facts: PromptFacts,
+    chain: PrefixChain,
+    asked: { readonly candidates: readonly Endpoint[]; readonly hints: RouteHints },
+  ): { readonly className: string | undefined; readonly engines: readonly string[] | undefined } {
+    if (this.#engineKinds.length < 2) return { className: undefined, engines: undefined };
+    const { workloads, msPerCost } = this.#rules;
+    const cachedBlocks = this.#ledger.match(chain, this.#matched);
+    const rule = classifyWorkload(
+      {
+        promptTokens: facts.promptTokens,
+        outputTokensMax: facts.outputTokensMax,
+        cachedShare: chain.blockCount === 0 ? 0 : cachedBlocks / chain.blockCount,
+        concurrency: asked.candidates.reduce(
+          (sum, { index }) => sum + this.#table.concurrencyOf(index),
+          0,
+        ),
+        isLatencyCritical: asked.hints.isLatencyCritical,
+      },
+      workloads,
+    );
+    const engines = this.#learned.order(rule, { engines: this.#engineKinds, msPerCost });
+    return { className: rule.name, engines };
   }
 
   #charge(
@@ -154,15 +200,14 @@ export class EndpointRouter {
     step: {
       readonly chain: PrefixChain;
       readonly facts: PromptFacts;
-      readonly uncachedTokens: number;
+      readonly decision: Extract<Decision, { readonly kind: 'picked' }>;
+      readonly className: string | undefined;
     },
   ): Dispatch {
     const { index } = endpoint;
     const { promptTokens } = step.facts;
-    const charge = new RequestCharge(this.#table, index, {
-      promptTokens,
-      uncachedTokens: step.uncachedTokens,
-    });
+    const { uncachedTokens, cachedTokens } = step.decision;
+    const charge = new RequestCharge(this.#table, index, { promptTokens, uncachedTokens });
     // The hasher's words are its own: the next request writes over them.
     const { blockCount } = step.chain;
     const chain = { words: step.chain.words.slice(0, 2 * blockCount), blockCount };
@@ -173,7 +218,16 @@ export class EndpointRouter {
       endpoint,
       noteAnswered: () => {
         charge.markFirstToken();
-        this.#ledger.confirm(chain, index, 0);
+        const cachedBlocks = Math.round(cachedTokens / tokensPerBlock(this.#hasher.blockBytes));
+        this.#ledger.confirm(chain, index, Math.min(cachedBlocks, blockCount));
+      },
+      noteUsage: (usage) => this.#compare(index, cachedTokens / Math.max(1, promptTokens), usage),
+      noteWhole: (tookMs, usage) => {
+        if (step.className === undefined) return;
+        const outputTokens = usage?.outputTokens ?? step.facts.outputTokensMax;
+        const tokens = (usage?.promptTokens ?? promptTokens) + outputTokens;
+        const cost = ((endpoint.options.costPerMillionTokens ?? 0) * tokens) / 1e6;
+        this.#learned.observe(endpoint.kind, step.className, { latencyMs: tookMs, cost });
       },
       noteLost: () => this.#ledger.remove(chain, index, 0),
       [Symbol.dispose]: () => {
@@ -183,6 +237,15 @@ export class EndpointRouter {
         charge[Symbol.dispose]();
       },
     };
+  }
+
+  /** Holds the ledger's word against the engine's, by shares of the prompt: our tokens are only estimated. */
+  #compare(index: number, promisedShare: number, usage: ToldUsage): void {
+    const { cachedTokens, promptTokens } = usage;
+    if (cachedTokens === undefined || promisedShare < promisedShareMin || promptTokens === 0)
+      return;
+    const cachedShare = (cachedSlack * cachedTokens) / promptTokens;
+    this.#table.observeCachedTokens(index, { promised: promisedShare, cached: cachedShare });
   }
 
   /** What discovery found may have changed since the routers were made. */
@@ -197,7 +260,8 @@ export class EndpointRouter {
       ledger: this.#ledger,
       prng: this.#options.random,
     };
-    const policy = policies[this.#policy];
+    this.#engineKinds = [...new Set(this.#endpoints.map(({ kind }) => kind))];
+    const policy = policyFor(this.#policy, this.#rules);
     this.#routers = [policy, leniently(policy)].map(
       (each) => new Router({ ...parts, policy: each }),
     );
@@ -205,7 +269,8 @@ export class EndpointRouter {
   }
 
   #factsOf(endpoint: Endpoint): ReturnType<typeof endpointFacts> {
-    const { name, weight } = endpoint.options;
+    const { name, weight, tier, costPerMillionTokens, concurrencyMax } = endpoint.options;
+    const tiers = endpoint.models.map(({ quantization }) => qualityTierOf(quantization));
     const contexts = endpoint.models.flatMap(({ contextTokensMax }) => contextTokensMax ?? []);
     return endpointFacts({
       id: name,
@@ -213,6 +278,9 @@ export class EndpointRouter {
       engine: endpoint.kind,
       models: modelIds(endpoint),
       weight,
+      qualityTier: tier ?? Math.min(100, ...tiers),
+      ...(costPerMillionTokens !== undefined && { costPerMillionTokens }),
+      ...(concurrencyMax !== undefined && { concurrencyMax }),
       ...(contexts.length > 0 && { contextTokensMax: Math.max(...contexts) }),
     });
   }

@@ -8,6 +8,7 @@ import type { EngineKind } from '../engines/engine-kind.ts';
 import type { EndpointModel } from '../engines/identify.ts';
 import type { EngineLoad } from '../engines/read-load.ts';
 import type { EndpointBounds } from '../options.ts';
+import type { TimeLimits } from '../resilience/time-limits.ts';
 import { EndpointHealth } from './endpoint-health.ts';
 import { SharedLoad } from './endpoint-load.ts';
 import { type EndpointMemory, vitalsOf } from './endpoint-memory.ts';
@@ -29,6 +30,15 @@ export interface EndpointOptions {
   readonly authorization: string | undefined;
   /** APIs that it speaks itself; by default none, and they are translated. */
   readonly nativeApis?: readonly TranslatedApi[];
+  /** How long it may take, where that is not the same as for all. */
+  readonly limits?: TimeLimits;
+  /** Requests that it is given at once, by all lanes together. */
+  readonly concurrencyMax?: number;
+  /** How good its variant of a model is, 100 being full; by default by its quantisation. */
+  readonly tier?: number;
+  /** How its models are quantised; by default found out. */
+  readonly quantization?: string;
+  readonly costPerMillionTokens?: number;
 }
 
 /** An engine behind the gateway, with all that is known of it. */
@@ -74,7 +84,8 @@ export function openEndpoint(
     address: () => address,
     unavailable: () => undefined,
     connectionsMax: parts.bounds.backendConnectionsMax,
-    firstByteMsMax: parts.bounds.firstByteMsMax,
+    firstByteMsMax: options.limits?.firstByteMsMax ?? parts.bounds.firstByteMsMax,
+    connectMsMax: options.limits?.connectMsMax ?? parts.bounds.connectMsMax,
     clock: parts.clock,
   });
   return {

@@ -60,12 +60,13 @@ export async function readLoadOf(
 
 function adopt(endpoint: Endpoint, identity: NonNullable<ReturnType<typeof identify>>): void {
   const { options } = endpoint;
-  const listed = new Map(identity.models.map((model) => [model.id, model.contextTokensMax]));
+  const listed = new Map(identity.models.map((model) => [model.id, model]));
   const ids = options.models ?? [...listed.keys()];
   endpoint.kind = options.kind ?? identity.kind;
   endpoint.models = ids.map((id) => ({
     id,
-    contextTokensMax: options.contextTokensMax ?? listed.get(id),
+    contextTokensMax: options.contextTokensMax ?? listed.get(id)?.contextTokensMax,
+    quantization: options.quantization ?? listed.get(id)?.quantization,
   }));
 }
 
@@ -110,9 +111,15 @@ export function unavailableOf(endpoints: readonly Endpoint[]): ApiError | undefi
   return isServed ? undefined : noneServing(endpoints);
 }
 
-/** What a client is told when no endpoint can take its request. */
-export function noneServing(endpoints: readonly Endpoint[]): ReturnType<typeof apiError> {
-  const reasons = endpoints.map(({ options, health }) => `${options.name}: ${health.reason}`);
+/** What a client is told when no endpoint can take its request; `why` says what is against one that is healthy. */
+export function noneServing(
+  endpoints: readonly Endpoint[],
+  why: (endpoint: Endpoint) => string = () => 'it cannot take it at present',
+): ReturnType<typeof apiError> {
+  const reasons = endpoints.map((endpoint) => {
+    const { options, health } = endpoint;
+    return `${options.name}: ${health.state === 'serving' ? why(endpoint) : health.reason}`;
+  });
   return apiError('backend_unavailable', `No endpoint can be asked: ${reasons.join('; ')}.`, {
     retryAfterMs: 1000,
   });

@@ -12,6 +12,7 @@ export interface PromptFacts {
   readonly promptTokens: number;
   /** Tokens that the answer may have, as far as the request says. */
   readonly outputTokensMax: number;
+  readonly isStream: boolean;
 }
 
 /** Bytes of a prompt that make a token, about; for English text and most vocabularies. */
@@ -51,6 +52,7 @@ function factsOf(model: string | undefined, body: Readonly<Record<string, unknow
     prompt,
     promptTokens: Math.ceil(prompt.length / bytesPerToken),
     outputTokensMax: countOf(body['max_completion_tokens'] ?? body['max_tokens']),
+    isStream: body['stream'] === true,
   };
 }
 

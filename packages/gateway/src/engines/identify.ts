@@ -1,10 +1,13 @@
 import type { EngineKind } from './engine-kind.ts';
+import { quantizationInName } from './quantization.ts';
 
 /** A model that an endpoint serves. */
 export interface EndpointModel {
   readonly id: string;
   /** Tokens of prompt and answer together; undefined when the endpoint does not say. */
   readonly contextTokensMax: number | undefined;
+  /** Undefined when neither the endpoint nor the model's name says. */
+  readonly quantization?: string | undefined;
 }
 
 /** What an endpoint turned out to be. */
@@ -49,10 +52,31 @@ export function identify(answers: IdentifyingAnswers): EndpointIdentity | undefi
     const id = field(entry, 'id');
     if (typeof id !== 'string' || id === '') return [];
     const own = positive(field(entry, 'max_model_len'));
+    const slot = positive(field(field(entry, 'meta'), 'n_ctx'));
     const trained = positive(field(field(entry, 'meta'), 'n_ctx_train'));
-    return [{ id, contextTokensMax: own ?? propsContext ?? trained }];
+    const quantization = quantizationOf(entry, answers) ?? quantizationInName(id);
+    return [
+      {
+        id,
+        contextTokensMax: own ?? propsContext ?? slot ?? trained,
+        ...(quantization !== undefined && { quantization }),
+      },
+    ];
   });
   return { kind, models };
+}
+
+/** llama.cpp says it of each model, SGLang of the server, Ollama in its details; vLLM only in the name of what it loaded. */
+function quantizationOf(entry: unknown, answers: IdentifyingAnswers): string | undefined {
+  const said = [
+    field(field(entry, 'meta'), 'ftype'),
+    field(answers.props, 'model_ftype'),
+    field(answers.sglangInfo, 'quantization'),
+    field(field(entry, 'details'), 'quantization_level'),
+  ].find((value) => typeof value === 'string' && value !== '');
+  if (typeof said === 'string') return said;
+  const root = field(entry, 'root');
+  return typeof root === 'string' ? quantizationInName(root) : undefined;
 }
 
 function kindOf(answers: IdentifyingAnswers, list: readonly unknown[]): EngineKind {

@@ -19,7 +19,7 @@ function make(used = 4): { readonly table: CircuitTable; readonly clock: Virtual
   clock.advance(10_000);
   const parts = { clock, bounds, prng: { next: () => 0.5, below: () => 0 } };
   const table = CircuitTable.create(parts, { endpointsMax: 8, memory: 'private' });
-  for (let endpoint = 0; endpoint < used; endpoint++) table.use(endpoint);
+  for (let endpoint = 0; endpoint < used; endpoint++) send(table, endpoint, 'unknown');
   return { table, clock };
 }
 
@@ -106,7 +106,7 @@ test('circuits that open together are tried at different times', () => {
   const clock = new VirtualClock();
   const parts = { clock, bounds, prng: seededPrng(3) };
   const table = CircuitTable.create(parts, { endpointsMax: 8, memory: 'shared' });
-  for (let endpoint = 0; endpoint < 8; endpoint++) table.use(endpoint);
+  for (let endpoint = 0; endpoint < 8; endpoint++) send(table, endpoint, 'success');
   for (let endpoint = 0; endpoint < 4; endpoint++) table.trip(endpoint);
   const waits = [0, 1, 2, 3].map((endpoint) => table.waitMs(endpoint));
   assert.equal(new Set(waits).size, 4);

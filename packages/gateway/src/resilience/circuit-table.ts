@@ -84,17 +84,10 @@ export class CircuitTable {
     );
   }
 
-  /** Begins anew for an endpoint that takes this index. */
-  use(endpoint: number): void {
-    const first = this.#first(endpoint);
-    for (let word = 0; word < wordsPerEndpoint; word++)
-      Atomics.store(this.#words, first + word, word === at.isUsed ? 1 : 0);
-  }
-
-  /** The index is nobody's: it no longer counts among all endpoints. */
+  /** The index is nobody's: it no longer counts among all endpoints, and begins anew with the next. */
   release(endpoint: number): void {
-    this.use(endpoint);
-    Atomics.store(this.#words, this.#first(endpoint) + at.isUsed, 0);
+    const first = this.#first(endpoint);
+    for (let word = 0; word < wordsPerEndpoint; word++) Atomics.store(this.#words, first + word, 0);
   }
 
   circuit(endpoint: number): Circuit {
@@ -117,6 +110,8 @@ export class CircuitTable {
 
   /** Asks for leave to send a request; whoever gets it says how that ended. */
   begin(endpoint: number): Leave {
+    const used = this.#first(endpoint) + at.isUsed;
+    if (this.#words[used] === 0) Atomics.store(this.#words, used, 1);
     const circuit = this.circuit(endpoint);
     if (circuit === 'closed') return 'open-way';
     if (circuit === 'open' || this.#isBeingTried(endpoint)) return 'refused';

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { VirtualClock } from '@millrace/stdx';
+import { Cancellation } from '../messages/cancellation.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-const patient = new AbortController().signal;
+const patient = new Cancellation();
 
 test('whoever came first looks first, also one that comes back', async () => {
   const line = new WaitingLine(new VirtualClock(), { lengthMax: 8 });
@@ -28,15 +29,15 @@ test('whoever came first looks first, also one that comes back', async () => {
 test('waiting ends by time, by a client that leaves, and at once where the line is full', async () => {
   const clock = new VirtualClock();
   const line = new WaitingLine(clock, { lengthMax: 2 });
-  const leaving = new AbortController();
+  const leaving = new Cancellation();
   const first = line.wait(line.take(), 100, patient);
-  const second = line.wait(line.take(), 1_000, leaving.signal);
+  const second = line.wait(line.take(), 1_000, leaving);
   assert.equal(await line.wait(line.take(), 1_000, patient), 'full');
   clock.advance(100);
   assert.equal(await first, 'timed-out');
-  leaving.abort();
+  leaving.cancel('client-gone');
   assert.equal(await second, 'left');
-  assert.equal(await line.wait(line.take(), 1_000, leaving.signal), 'left');
+  assert.equal(await line.wait(line.take(), 1_000, leaving), 'left');
   assert.equal(await line.wait(line.take(), 0, patient), 'timed-out');
   assert.equal(line.length, 0);
 });

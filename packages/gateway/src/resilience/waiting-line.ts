@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '@millrace/stdx';
+import type { Cancellation } from '../messages/cancellation.ts';
 
 /** Bounds of the line in which requests wait for an endpoint. */
 export interface LineBounds {
@@ -41,8 +42,8 @@ export class WaitingLine {
   }
 
   /** Waits until there may be room, for at most `waitMs`. */
-  wait(ticket: Ticket, waitMs: number, signal: AbortSignal): Promise<WaitEnd> {
-    if (signal.aborted) return Promise.resolve('left');
+  wait(ticket: Ticket, waitMs: number, cancellation: Cancellation): Promise<WaitEnd> {
+    if (cancellation.reason !== undefined) return Promise.resolve('left');
     if (waitMs <= 0) return Promise.resolve('timed-out');
     if (this.#waiters.length >= this.#bounds.lengthMax) return Promise.resolve('full');
     return new Promise((resolve) => {
@@ -55,12 +56,12 @@ export class WaitingLine {
           if (place === -1) return;
           this.#waiters.splice(place, 1);
           timer?.cancel();
-          signal.removeEventListener('abort', leave);
+          cancellation.unsubscribe(leave);
           resolve(end);
         },
       };
       timer = this.#clock.after(waitMs, () => waiter.wake('timed-out'));
-      signal.addEventListener('abort', leave, { once: true });
+      cancellation.subscribe(leave);
       this.#insert(waiter);
     });
   }

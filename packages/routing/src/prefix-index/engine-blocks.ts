@@ -47,7 +47,7 @@ export class EngineBlocks {
     this.#ledger = ledger;
     this.#endpoint = endpoint;
     this.#blocksMax = blocksMax;
-    ledger.setCapacity(endpoint, 2 ** 30);
+    ledger.forgetEndpoint(endpoint);
   }
 
   get counts(): EngineBlockCounts {
@@ -87,8 +87,9 @@ export class EngineBlocks {
 
   /** The engine emptied its cache, or what it holds is no longer known. */
   clear(): void {
+    // One by one: epochs turn over, and what was cleared long ago would be held again.
+    for (const { key } of this.#held.values()) this.#ledger.remove(chainOf(key), this.#endpoint, 0);
     this.#held.clear();
-    this.#ledger.forgetEndpoint(this.#endpoint);
   }
 }
 

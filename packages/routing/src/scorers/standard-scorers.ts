@@ -21,6 +21,12 @@ export const loadScorer: Scorer = {
   score: (candidate) => loadTokens(candidate),
 };
 
+/** Tokens that are before this request, for the endpoint's share: one of twice the weight bears twice as much. */
+export const loadForWeightScorer: Scorer = {
+  name: 'load-for-weight',
+  score: (candidate) => loadTokens(candidate) / candidate.facts.weight,
+};
+
 /** Predicted milliseconds to the first token: for fleets whose endpoints differ in speed. */
 export const latencyScorer: Scorer = {
   name: 'latency',

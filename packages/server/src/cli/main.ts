@@ -43,6 +43,10 @@ const commands: Readonly<Record<string, Command>> = {
     summary: 'check or print a configuration file, or its schema',
     load: async () => (await import('./config-command.ts')).runConfigCommand,
   },
+  replay: {
+    summary: 'make recorded routing decisions again, offline',
+    load: async () => (await import('./replay-command.ts')).runReplayCommand,
+  },
   bench: {
     summary: 'measure, side by side with others (in a clone)',
     load: async () => (await import('./bench-command.ts')).runBenchCommand,

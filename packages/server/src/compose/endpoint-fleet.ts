@@ -7,16 +7,17 @@ import {
   type EndpointOptions,
   EndpointPlaces,
   openEndpoint,
-  type RoutingTable,
+  Resilience,
   type TenantOptions,
   unavailableOf,
 } from '@millrace/gateway';
-import { type Clock, systemClock, type Timer } from '@millrace/stdx';
+import { type Clock, seededPrng, systemClock, type Timer } from '@millrace/stdx';
 import type { ServedSource } from '../admin/served-source.ts';
-import type { EndpointConfig, FileConfig } from '../config/file-schema.ts';
-import { endpointName } from '../config/read-config-file.ts';
-import { ServerError } from '../errors.ts';
+import type { FileConfig } from '../config/file-schema.ts';
+import { aliasModels } from '../config/read-config-file.ts';
 import type { LaneSource, LaneTable, LearnedEndpoint } from '../lanes/lane-messages.ts';
+import { drainingOf, endpointOptionsOf } from './endpoint-options.ts';
+import { resiliencePolicyOf, routingRulesOf } from './policies-of-config.ts';
 
 /** What a fleet needs from the process. */
 export interface FleetParts {
@@ -31,6 +32,8 @@ export interface FleetParts {
 /** A part of what the ledger has outlived is cleared this often; all of it in so many parts. */
 const sweepMs = 1000;
 const sweepParts = 256;
+/** A completion that only shows whether an engine computes must have come by then. */
+const completionMsMax = 10_000;
 
 /**
  * The endpoints of a configuration, watched: what control has of them. Lanes send the requests; they read health and
@@ -53,7 +56,7 @@ export class EndpointFleet implements Disposable {
     this.#memory = createEndpointMemory({ ...endpointDefaults, clock, lanesMax: parts.lanes });
     this.#places = new EndpointPlaces(this.#memory, clock);
     this.#endpoints = this.#openAll(config);
-    this.#monitor = this.#monitorOf(this.#endpoints);
+    this.#monitor = this.#monitorOf(config, this.#endpoints);
     this.#sweepAgain();
   }
 
@@ -94,7 +97,7 @@ export class EndpointFleet implements Disposable {
   async replace(config: FileConfig, handOver: (table: LaneTable) => Promise<void>): Promise<void> {
     const before = this.#endpoints;
     const endpoints = this.#openAll(config);
-    const monitor = this.#monitorOf(endpoints);
+    const monitor = this.#monitorOf(config, endpoints);
     await monitor.start();
     this.#monitor[Symbol.dispose]();
     this.#monitor = monitor;
@@ -127,14 +130,21 @@ export class EndpointFleet implements Disposable {
       kind,
       models,
     }));
-    return { routing: routingOf(this.#config), endpoints, tenants: tenantsOf(this.#config) };
+    const { resilience, routing } = this.#config;
+    return {
+      routing: routingOf(this.#config),
+      resilience: resiliencePolicyOf(resilience),
+      record: routing?.record,
+      endpoints,
+      tenants: tenantsOf(this.#config),
+    };
   }
 
   /** Opens those that are not open yet; where one cannot be, none of them is. */
   #openAll(config: FileConfig): readonly Endpoint[] {
     const opened: Endpoint[] = [];
     try {
-      return optionsOf(config, this.#parts.env).map((options) => {
+      return endpointOptionsOf(config, this.#parts.env).map((options) => {
         const known = this.#endpoints.find((endpoint) => isSame(endpoint.options, options));
         if (known !== undefined) return known;
         const endpoint = openEndpoint(options, {
@@ -159,15 +169,42 @@ export class EndpointFleet implements Disposable {
     }
   }
 
-  #monitorOf(endpoints: readonly Endpoint[]): EndpointMonitor {
+  #monitorOf(config: FileConfig, endpoints: readonly Endpoint[]): EndpointMonitor {
     const { onNews, onLearned } = this.#parts;
+    const { healthCheck } = config;
+    const resilience = new Resilience(this.#memory.resilience, {
+      clock: this.#clock,
+      prng: seededPrng(this.#clock.unixMs()),
+      policy: resiliencePolicyOf(config.resilience),
+    });
     return new EndpointMonitor({
       ...endpointDefaults,
       endpoints,
       clock: this.#clock,
       onNews,
       onLearned: ({ index, kind, models }) => onLearned({ index, kind, models }),
+      onLooked: () => this.#ejectSlow(resilience),
+      ...(healthCheck !== undefined && {
+        completions: {
+          everyMs: healthCheck.everyMs,
+          timeoutMs: healthCheck.timeoutMs ?? completionMsMax,
+          prompt: healthCheck.prompt ?? 'Hi',
+        },
+      }),
     });
+  }
+
+  /** Leaves those alone for a while that are much slower than others of their kind and models. */
+  #ejectSlow(resilience: Resilience): void {
+    const compared = this.#endpoints.map(({ index, kind, models }) => {
+      return { index, group: JSON.stringify([kind, models.map(({ id }) => id)]) };
+    });
+    for (const index of resilience.ejectSlow(compared)) {
+      const endpoint = this.#endpoints.find((one) => one.index === index);
+      this.#parts.onNews(
+        `endpoint ${endpoint?.options.name ?? index} is left alone for a while: its first tokens take many times as long as those of its like`,
+      );
+    }
   }
 
   #sweepAgain(): void {
@@ -178,35 +215,6 @@ export class EndpointFleet implements Disposable {
   }
 }
 
-function optionsOf(config: FileConfig, env: FleetParts['env']): readonly EndpointOptions[] {
-  const missing: string[] = [];
-  const options = config.endpoints.map((endpoint): EndpointOptions => {
-    const key = keyOf(endpoint, env);
-    if (endpoint.apiKeyEnv !== undefined && key === undefined)
-      missing.push(
-        `endpoint ${endpointName(endpoint)}: the environment has no ${endpoint.apiKeyEnv}`,
-      );
-    return {
-      name: endpointName(endpoint),
-      url: new URL(endpoint.url),
-      kind: endpoint.kind,
-      models: endpoint.models,
-      contextTokensMax: endpoint.context,
-      weight: endpoint.weight ?? 1,
-      authorization: key === undefined ? undefined : `Bearer ${key}`,
-      nativeApis: endpoint.apis ?? [],
-    };
-  });
-  if (missing.length > 0)
-    throw new ServerError(missing.join('\n'), { code: 'SERVER_SETTING_INVALID' });
-  return options;
-}
-
-function keyOf({ apiKeyEnv }: EndpointConfig, env: FleetParts['env']): string | undefined {
-  const key = apiKeyEnv === undefined ? undefined : env[apiKeyEnv]?.trim();
-  return key === '' ? undefined : key;
-}
-
 function tenantsOf({ tenants }: FileConfig): readonly TenantOptions[] | undefined {
   return tenants?.map(({ name, keys, models }) => ({
     name,
@@ -215,11 +223,16 @@ function tenantsOf({ tenants }: FileConfig): readonly TenantOptions[] | undefine
   }));
 }
 
-function routingOf(config: FileConfig): Omit<RoutingTable, 'endpoints'> {
+function routingOf(config: FileConfig): LaneTable['routing'] {
   const aliases = Object.entries(config.aliases ?? {}).map(
-    ([alias, targets]) => [alias, [targets].flat()] as const,
+    ([alias, targets]) => [alias, aliasModels(targets)] as const,
   );
-  return { aliases: new Map(aliases), policy: config.routing?.policy ?? 'prefix' };
+  return {
+    aliases: new Map(aliases),
+    policy: config.routing?.policy ?? 'prefix',
+    draining: drainingOf(config),
+    rules: routingRulesOf(config),
+  };
 }
 
 function isSame(one: EndpointOptions, other: EndpointOptions): boolean {

@@ -1,13 +1,20 @@
 import {
   type EngineKind,
   engineKinds,
-  type RoutingPolicyName,
-  routingPolicyNames,
   type TranslatedApi,
   translatedApis,
 } from '@millrace/gateway';
 import { z } from 'zod';
 import { lanesMax } from '../lanes/lane-count.ts';
+import {
+  type HealthCheckConfig,
+  healthCheckSchema,
+  type ResilienceConfig,
+  resilienceSchema,
+  type TimeoutsConfig,
+  timeoutsSchema,
+} from './resilience-schema.ts';
+import { type RoutingConfig, routingSchema } from './routing-schema.ts';
 
 const endpointUrl = z
   .url({ protocol: /^https?$/, error: 'is no http:// or https:// address' })
@@ -46,6 +53,25 @@ const endpoint = z
       .max(translatedApis.length)
       .optional()
       .describe('APIs that it speaks itself; by default none: they are translated.'),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe('Requests that it is given at once; by default any.'),
+    quantization: z.string().min(1).max(64).optional().describe('By default what it says.'),
+    tier: z
+      .int()
+      .min(0)
+      .max(100)
+      .optional()
+      .describe('How good its variant of a model is, 100 being full; by quantisation.'),
+    costPerMillionTokens: z.number().min(0).optional().describe('In any one currency.'),
+    timeouts: timeoutsSchema.optional(),
+    drain: z
+      .boolean()
+      .optional()
+      .describe('Whether it finishes what it has and is given nothing more.'),
   })
   .describe('An engine that answers requests.');
 
@@ -83,6 +109,8 @@ const tenant = z
   })
   .describe('Somebody who may use the gateway.');
 
+const models = z.array(z.string().min(1)).min(1).max(8);
+
 const file = z
   .strictObject({
     listen: listen.optional(),
@@ -96,19 +124,22 @@ const file = z
     aliases: z
       .record(
         z.string().min(1),
-        z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)]),
+        z.union([
+          z.string().min(1),
+          models,
+          z.strictObject({
+            models,
+            tierMin: z.int().min(0).max(100).optional(),
+            latencyCritical: z.boolean().optional(),
+          }),
+        ]),
       )
       .optional()
       .describe('Other names of models; a list is tried in its order.'),
-    routing: z
-      .strictObject({
-        policy: z
-          .enum(routingPolicyNames)
-          .optional()
-          .describe('prefix (the default), least-load or round-robin.'),
-      })
-      .optional()
-      .describe('How endpoints are chosen.'),
+    routing: routingSchema.optional(),
+    resilience: resilienceSchema.optional(),
+    timeouts: timeoutsSchema.optional(),
+    healthCheck: healthCheckSchema.optional(),
     tenants: z
       .array(tenant)
       .min(1)
@@ -128,7 +159,23 @@ export interface EndpointConfig {
   readonly weight?: number | undefined;
   readonly apiKeyEnv?: string | undefined;
   readonly apis?: readonly TranslatedApi[] | undefined;
+  readonly concurrency?: number | undefined;
+  readonly quantization?: string | undefined;
+  readonly tier?: number | undefined;
+  readonly costPerMillionTokens?: number | undefined;
+  readonly timeouts?: TimeoutsConfig | undefined;
+  readonly drain?: boolean | undefined;
 }
+
+/** What a name stands for: a model, models in turn, or those with what is asked of whoever answers. */
+export type AliasConfig =
+  | string
+  | readonly string[]
+  | {
+      readonly models: readonly string[];
+      readonly tierMin?: number | undefined;
+      readonly latencyCritical?: boolean | undefined;
+    };
 
 /** A tenant as `millrace.yaml` names it. */
 export interface TenantConfig {
@@ -145,8 +192,11 @@ export interface FileConfig {
     | undefined;
   readonly lanes?: number | undefined;
   readonly endpoints: readonly EndpointConfig[];
-  readonly aliases?: Readonly<Record<string, string | readonly string[]>> | undefined;
-  readonly routing?: { readonly policy?: RoutingPolicyName | undefined } | undefined;
+  readonly aliases?: Readonly<Record<string, AliasConfig>> | undefined;
+  readonly routing?: RoutingConfig | undefined;
+  readonly resilience?: ResilienceConfig | undefined;
+  readonly timeouts?: TimeoutsConfig | undefined;
+  readonly healthCheck?: HealthCheckConfig | undefined;
   readonly tenants?: readonly TenantConfig[] | undefined;
 }
 
@@ -160,9 +210,27 @@ export function fileJsonSchema(): object {
 
 /** Keys that may stand in the object at a path. */
 export function knownKeysAt(path: readonly (string | number)[]): readonly string[] {
-  if (path[0] === 'endpoints') return Object.keys(endpoint.shape);
-  if (path[0] === 'tenants') return Object.keys(tenant.shape);
-  if (path[0] === 'routing') return ['policy'];
-  if (path[0] === 'listen') return listen.options.flatMap((option) => Object.keys(option.shape));
-  return Object.keys(file.shape);
+  let forms: readonly JsonForm[] = [z.toJSONSchema(file) as JsonForm];
+  for (const part of path) {
+    forms = forms
+      .flatMap(alternativesOf)
+      .flatMap((form) =>
+        typeof part === 'number'
+          ? (form.items ?? [])
+          : (form.properties?.[part] ?? form.additionalProperties ?? []),
+      );
+  }
+  return forms.flatMap(alternativesOf).flatMap((form) => Object.keys(form.properties ?? {}));
+}
+
+/** The part of JSON Schema by which keys are found. */
+interface JsonForm {
+  readonly properties?: Readonly<Record<string, JsonForm>>;
+  readonly additionalProperties?: JsonForm;
+  readonly items?: JsonForm;
+  readonly anyOf?: readonly JsonForm[];
+}
+
+function alternativesOf(form: JsonForm): readonly JsonForm[] {
+  return form.anyOf === undefined ? [form] : form.anyOf.flatMap(alternativesOf);
 }

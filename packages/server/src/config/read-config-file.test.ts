@@ -64,6 +64,24 @@ aliases: { fast: slow, slow: smol }
   ]);
 });
 
+test('knows the keys of every part, however deep, and what stands for them', () => {
+  const problems = problemsOf(`endpoints: [{ url: "http://a:1", timeouts: { conectMs: 5 } }]
+lanez: 1
+resilience: { hedge: { shaer: 0.1 }, slow: { factor: 1 }, queue: { waitMs: -1 } }
+routing: { workloads: [{ name: a, when: { promtTokensMin: 1 }, engines: [vllm] }] }
+aliases: { best: { models: [m], tier: 3 } }
+`).join('\n');
+  for (const expected of [
+    /:1:\d+: endpoints\[0\]\.timeouts\.conectMs is not known; did you mean connectMs\?/,
+    /:3:\d+: resilience\.hedge\.shaer is not known; did you mean share\?/,
+    /:3:\d+: resilience\.slow\.factor is wrong/,
+    /:3:\d+: resilience\.queue\.waitMs is wrong/,
+    /:4:\d+: routing\.workloads\[0\]\.when\.promtTokensMin is not known; did you mean promptTokensMin\?/,
+    /:5:\d+: aliases\.best\.tier is not known; did you mean tierMin\?/,
+  ])
+    assert.match(problems, expected);
+});
+
 test('refuses tenants that cannot be told apart', () => {
   const key = `sha256:${'a'.repeat(64)}`;
   const text = `endpoints: [{ url: "http://a:1" }]

@@ -2,6 +2,7 @@ import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { ServerError } from '../errors.ts';
 import {
+  type AliasConfig,
   type EndpointConfig,
   type FileConfig,
   fileSchema,
@@ -75,6 +76,12 @@ export function endpointName(endpoint: EndpointConfig): string {
   return endpoint.name ?? new URL(endpoint.url).host;
 }
 
+/** The models that an alias stands for, in turn. */
+export function aliasModels(alias: AliasConfig): readonly string[] {
+  if (typeof alias === 'string') return [alias];
+  return 'models' in alias ? alias.models : alias;
+}
+
 /** What no single key shows: names given twice, aliases that lead nowhere or in a circle. */
 function clashesIn(config: FileConfig): readonly string[] {
   const clashes: string[] = [];
@@ -89,7 +96,7 @@ function clashesIn(config: FileConfig): readonly string[] {
   clashes.push(...tenantClashes(config.tenants ?? []));
   const aliases = config.aliases ?? {};
   for (const [alias, targets] of Object.entries(aliases)) {
-    for (const target of [targets].flat()) {
+    for (const target of aliasModels(targets)) {
       if (Object.hasOwn(aliases, target))
         clashes.push(`aliases.${alias} names "${target}", which is an alias itself; name models`);
     }

@@ -7,10 +7,12 @@ import {
   type Identified,
   type KeyHeaders,
   openEndpoint,
+  Resilience,
   type RoutingTable,
   TenantDirectory,
 } from '@millrace/gateway';
 import { type Clock, type Prng } from '@millrace/stdx';
+import { DecisionLog } from '../compose/decision-log.ts';
 import type { LaneEndpoint, LaneTable, LearnedEndpoint } from './lane-messages.ts';
 
 /** What a lane opens its endpoints with. */
@@ -38,9 +40,10 @@ export class LaneEndpoints implements Disposable {
     this.#tenants = tenantsOf(table);
     this.backend = new EndpointBackend({
       table: this.#table,
-      router: new EndpointRouter({ ...endpointDefaults, ...parts }),
+      router: new EndpointRouter({ ...endpointDefaults, ...parts, ...recorderOf(table) }),
+      resilience: this.#resilienceOf(table),
       clock: parts.clock,
-      triesMax: endpointDefaults.triesMax,
+      prng: parts.random,
     });
   }
 
@@ -58,7 +61,7 @@ export class LaneEndpoints implements Disposable {
     const before = this.#endpoints;
     this.#table = this.#open(table);
     this.#tenants = tenantsOf(table);
-    this.backend.replaceTable(this.#table);
+    this.backend.replaceTable(this.#table, this.#resilienceOf(table));
     for (const endpoint of before)
       if (!this.#endpoints.includes(endpoint)) this.#closeWhenIdle(endpoint);
   }
@@ -91,10 +94,22 @@ export class LaneEndpoints implements Disposable {
     return Object.assign(endpoint, { kind, models });
   }
 
+  #resilienceOf({ resilience: policy }: LaneTable): Resilience {
+    const { memory, clock, random: prng } = this.#parts;
+    return new Resilience(memory.resilience, { clock, prng, policy });
+  }
+
   #closeWhenIdle(endpoint: Endpoint): void {
     if (endpoint.activeCount === 0) endpoint.backend[Symbol.dispose]();
     else this.#parts.clock.after(leavingLookMs, () => this.#closeWhenIdle(endpoint));
   }
+}
+
+/** A file of records is opened when lanes start; a lane that cannot write to it goes on without. */
+function recorderOf({ record }: LaneTable): { readonly recorder?: DecisionLog } {
+  if (record === undefined) return {};
+  const { file, share = 0.01, bytes = 64 * 2 ** 20 } = record;
+  return { recorder: new DecisionLog({ file, share, bytesMax: bytes }) };
 }
 
 function tenantsOf({ tenants }: LaneTable): TenantDirectory | undefined {

@@ -4,10 +4,12 @@ import type {
   Endpoint,
   ListenPlace,
   OwnAnswer,
+  ResiliencePolicy,
   RoutingTable,
   TenantOptions,
 } from '@millrace/gateway';
 import type { RegistrySnapshot } from '@millrace/telemetry';
+import type { RoutingConfig } from '../config/routing-schema.ts';
 import type { EngineStatus } from '../supervise/engine-status.ts';
 
 /**
@@ -36,6 +38,9 @@ export type LaneSource =
 /** A configuration as lanes take it over. */
 export interface LaneTable {
   readonly routing: Omit<RoutingTable, 'endpoints'>;
+  readonly resilience: ResiliencePolicy;
+  /** Where decisions are recorded; undefined: nowhere. */
+  readonly record: RoutingConfig['record'];
   readonly endpoints: readonly LaneEndpoint[];
   /** Undefined: anybody may come. */
   readonly tenants: readonly TenantOptions[] | undefined;
