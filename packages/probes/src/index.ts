@@ -26,6 +26,8 @@ export type { ConnectionHealth } from './health/connection-health.ts';
 export type { Passage, TcpEpisode } from './health/tcp-episode.ts';
 export { TcpLedger, type TcpLedgerOptions } from './health/tcp-ledger.ts';
 export { WaitLedger } from './health/wait-ledger.ts';
+export { type DeviceCalls, type EngineSteps, stepQuantileNs } from './health/step-histogram.ts';
+export { type EngineLibraries, EngineProbe } from './live/engine-probe.ts';
 export type { FlowStall } from './http2/window-ledger.ts';
 export type { AssemblyOptions } from './options.ts';
 export type {

@@ -203,6 +203,7 @@ function describeEnd(live: LiveTrace, teller: Teller, terminal: Terminal): void 
     ({ name, losses }) =>
       `${name}: ${losses.attempted} events attempted = ${losses.delivered} delivered + ${losses.dropped} dropped + ${losses.discarded} discarded`,
   );
+  for (const line of live.engines()) terminal.err(`${line}\n`);
   terminal.err(`${teller.told} requests; ${sums.join('; ')}\n`);
 }
 

@@ -9,6 +9,7 @@ import {
   type ProgramState,
 } from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
+import { EngineWatch } from './engine-watch.ts';
 import { findListeningServers } from './listening-servers.ts';
 import type { TracePipeline } from './trace-pipeline.ts';
 import type { Watched } from './watch-choice.ts';
@@ -44,6 +45,7 @@ export class LiveTrace implements Disposable {
   readonly #file: number | undefined;
   readonly #dropped = new Map<KernelProbe, number>();
   readonly #processes = new Set<number>();
+  readonly #engines = new EngineWatch();
 
   constructor(options: LiveTraceOptions) {
     this.#options = options;
@@ -73,6 +75,11 @@ export class LiveTrace implements Disposable {
       losses: probe.losses(),
     }));
     return [...attached, ...this.#missing];
+  }
+
+  /** What was seen inside engines, a line each. */
+  engines(): readonly string[] {
+    return this.#engines.describe();
   }
 
   /** Follows until the signal aborts. */
@@ -109,6 +116,7 @@ export class LiveTrace implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#engines[Symbol.dispose]();
     for (const probe of this.#probes) probe[Symbol.dispose]();
     if (this.#file !== undefined) closeSync(this.#file);
   }
@@ -137,6 +145,7 @@ export class LiveTrace implements Disposable {
     const further = [...tgids].filter((tgid) => !this.#processes.has(tgid));
     if (further.length === 0) return;
     for (const tgid of further) this.#processes.add(tgid);
+    this.#engines.add(further);
     for (const probe of this.#probes) if (probe !== this.#sockets) probe.addProcesses(further);
   }
 

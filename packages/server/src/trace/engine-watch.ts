@@ -1,0 +1,53 @@
+import { EngineProbe, stepQuantileNs } from '@millrace/probes';
+import { messageOf } from '@millrace/stdx';
+import { findEngineLibraries } from './engine-libraries.ts';
+
+const enginesMax = 64;
+
+/** Probes inside the engines among the watched processes. Disposing detaches them. */
+export class EngineWatch implements Disposable {
+  readonly #probes = new Map<number, EngineProbe>();
+  readonly #looked = new Set<number>();
+  readonly #faults: string[] = [];
+
+  /** Watches those of the processes that have an engine's library; each is looked at once. */
+  add(tgids: readonly number[]): void {
+    for (const tgid of tgids) {
+      if (this.#looked.has(tgid) || this.#probes.size >= enginesMax) continue;
+      this.#looked.add(tgid);
+      const libraries = findEngineLibraries(tgid);
+      if (libraries === undefined) continue;
+      try {
+        this.#probes.set(tgid, new EngineProbe(libraries));
+      } catch (error) {
+        this.#faults.push(`engine of ${tgid} not watched: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  /** What the engines did, a line each. */
+  describe(): readonly string[] {
+    const lines = [...this.#faults];
+    for (const [tgid, probe] of this.#probes) {
+      const steps = probe.steps();
+      if (steps !== undefined && steps.steps > 0) {
+        const ms = (q: number): string => (stepQuantileNs(steps, q) / 1e6).toFixed(1);
+        lines.push(
+          `engine of ${tgid}: ${steps.steps} calls of llama_decode, ${(steps.tokens / steps.steps).toFixed(1)} tokens each; ${ms(0.5)} ms at the median, ${ms(0.99)} ms at the 99th percentile`,
+        );
+      }
+      const calls = probe.deviceCalls();
+      if (calls !== undefined) {
+        lines.push(
+          `CUDA of ${tgid}: ${calls.launches} launches, ${calls.bytesToDevice} bytes to the device, ${calls.bytesFromDevice} from it`,
+        );
+      }
+    }
+    return lines;
+  }
+
+  [Symbol.dispose](): void {
+    for (const probe of this.#probes.values()) probe[Symbol.dispose]();
+    this.#probes.clear();
+  }
+}
