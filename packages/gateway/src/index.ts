@@ -36,6 +36,11 @@ export {
   type RoutingWeights,
 } from './endpoints/routing-rules.ts';
 export { type EngineKind, engineKinds } from './engines/engine-kind.ts';
+export {
+  type KvEventPlace,
+  KvFollower,
+  type KvFollowerOptions,
+} from './engines/kv-events/kv-follower.ts';
 export { Resilience } from './resilience/resilience.ts';
 export { hedgeDefaults } from './resilience/hedge-policy.ts';
 export {

@@ -1,6 +1,7 @@
 import { type ApiError, modelNotFound } from '@millrace/openai';
 import type { Clock, Prng } from '@millrace/stdx';
 import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import { PromptTokenizer, type TokenizingEngine } from '../engines/tokenize.ts';
 import { discardBody } from '../messages/body.ts';
 import type { Cancellation } from '../messages/cancellation.ts';
 import { type Attempt, hedgedAnswer } from '../resilience/hedged-answer.ts';
@@ -42,6 +43,8 @@ export interface EndpointBackendOptions {
 
 /** A request that waits looks at least so often whether an endpoint may take it: other lanes wake nobody here. */
 const waitLookMs = 50;
+/** A prompt whose tokens are not there by then is routed without them. */
+const tokenizeMsMax = 200;
 
 /** A request and where it has been sent so far. */
 interface Asked {
@@ -50,6 +53,8 @@ interface Asked {
   readonly hints: RouteHints;
   readonly choices: readonly ModelChoice[];
   readonly tried: Set<Endpoint>;
+  /** The prompt's tokens, where an engine tells what its cache holds. */
+  tokens?: Int32Array | undefined;
 }
 
 /** Where a request goes next. */
@@ -65,6 +70,7 @@ interface Chosen {
 export class EndpointBackend implements Backend {
   readonly #options: EndpointBackendOptions;
   readonly #tries: EndpointTries;
+  readonly #tokenizer = new PromptTokenizer(tokenizeMsMax);
   #resilience: Resilience;
   #table: RoutingTable;
 
@@ -96,7 +102,11 @@ export class EndpointBackend implements Backend {
       return { kind: 'failed', error: modelNotFound(facts.model ?? '', route.served) };
     this.#resilience.noteRequest();
     const hints = hintsOf(request.headers, facts.model, this.#table.rules ?? routingDefaults);
-    const asked = { request, facts, hints, choices: route.choices, tried: new Set<Endpoint>() };
+    const tried = new Set<Endpoint>();
+    const asked: Asked = { request, facts, hints, choices: route.choices, tried };
+    const telling = this.#tellingOf(asked);
+    if (telling !== undefined)
+      asked.tokens = await this.#tokenizer.tokensOf(telling.request, telling.engine);
     const first = this.#choose(asked) ?? (await this.#chooseInLine(asked));
     if (!('dispatch' in first)) return first;
     const answer = await this.#sendOn(asked, first);
@@ -108,6 +118,22 @@ export class EndpointBackend implements Backend {
       from: [...asked.tried].at(-1)?.options.name ?? '',
       goOn: (rest) => this.#goOn(asked, rest),
     });
+  }
+
+  /** Whom to ask for the prompt's tokens: where one that may answer tells what it holds of its first model, adapters aside. */
+  #tellingOf({
+    request,
+    choices,
+    tried,
+  }: Asked): { readonly request: BackendRequest; readonly engine: TokenizingEngine } | undefined {
+    const [first] = choices;
+    if (first === undefined || !this.#options.router.isTold) return undefined;
+    const endpoint = this.#options.router.tellingOf(this.#candidates(first.endpoints, tried));
+    const model = endpoint?.models[0]?.id;
+    if (endpoint === undefined || model === undefined) return undefined;
+    if (first.model !== undefined && first.model !== model) return undefined;
+    const { backend, options } = endpoint;
+    return { request, engine: { backend, authorization: options.authorization, model } };
   }
 
   /** Sends it to the endpoint that was chosen, then to others as far as the policy lets. */
@@ -164,6 +190,7 @@ export class EndpointBackend implements Backend {
       const dispatch = this.#options.router.dispatch(asked.facts, model, {
         candidates,
         hints: asked.hints,
+        tokens: asked.tokens,
       });
       if (dispatch === undefined) continue;
       asked.tried.add(dispatch.endpoint);

@@ -19,6 +19,10 @@ export interface EndpointMemory {
   readonly vitals: SharedArrayBuffer;
   /** Circuits, budgets and paces. */
   readonly resilience: ResilienceMemory;
+  /** Which endpoint holds which blocks of tokens, by the engines' own words. */
+  readonly exactLedger: SharedArrayBuffer;
+  /** Tokens in a block of each endpoint, in 16 bits; 0 where it does not tell what it holds. */
+  readonly blockSizes: SharedArrayBuffer;
 }
 
 /** How much is taken, once. */
@@ -41,6 +45,8 @@ export function createEndpointMemory(options: EndpointMemoryOptions): EndpointMe
     ledger: PrefixLedger.create(clock, { endpointsMax, ledgerBytes }).buffer,
     vitals: new SharedArrayBuffer(4 * vitalsWords * endpointsMax),
     resilience: createResilienceMemory(clock, endpointsMax),
+    exactLedger: PrefixLedger.create(clock, { endpointsMax, ledgerBytes }).buffer,
+    blockSizes: new SharedArrayBuffer(2 * endpointsMax),
   };
 }
 

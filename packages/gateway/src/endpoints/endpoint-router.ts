@@ -5,6 +5,7 @@ import {
   type DecisionRecord,
   EndpointTable,
   endpointFacts,
+  type ExactPrefixes,
   LearnedFigures,
   type PrefixChain,
   PrefixHasher,
@@ -13,6 +14,7 @@ import {
   Router,
   type RoutePolicy,
   type RouteRequest,
+  tokenChain,
 } from '@millrace/routing';
 import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
 import type { EndpointModel } from '../engines/identify.ts';
@@ -87,6 +89,8 @@ export class EndpointRouter {
   #endpoints: readonly Endpoint[] = [];
   readonly #learned = new LearnedFigures();
   readonly #matched: Int32Array;
+  readonly #blockSizes: Uint16Array;
+  readonly #exact: ExactPrefixes;
   #policy: RoutingPolicyName = 'prefix';
   #rules: RoutingRules = routingDefaults;
   #engineKinds: readonly string[] = [];
@@ -95,7 +99,13 @@ export class EndpointRouter {
 
   constructor(options: EndpointRouterOptions) {
     const { clock, lane = 0 } = options;
-    const { table, ledger } = options.memory ?? createEndpointMemory({ ...options, lanesMax: 1 });
+    const memory = options.memory ?? createEndpointMemory({ ...options, lanesMax: 1 });
+    const { table, ledger } = memory;
+    this.#blockSizes = new Uint16Array(memory.blockSizes);
+    this.#exact = {
+      ledger: PrefixLedger.open(memory.exactLedger, clock),
+      blockSizes: this.#blockSizes,
+    };
     this.#options = options;
     this.#table = EndpointTable.open(table, clock, lane);
     this.#ledger = PrefixLedger.open(ledger, clock);
@@ -118,7 +128,12 @@ export class EndpointRouter {
   dispatch(
     facts: PromptFacts,
     model: string | undefined,
-    asked: { readonly candidates: readonly Endpoint[]; readonly hints: RouteHints },
+    asked: {
+      readonly candidates: readonly Endpoint[];
+      readonly hints: RouteHints;
+      /** The prompt's tokens, where they are known. */
+      readonly tokens?: Int32Array | undefined;
+    },
   ): Dispatch | undefined {
     const { candidates, hints } = asked;
     for (const endpoint of candidates) this.#reportLoad(endpoint);
@@ -134,6 +149,7 @@ export class EndpointRouter {
       ...(engines !== undefined && { enginesPreferred: engines }),
       chain,
       tokensPerBlock: tokensPerBlock(this.#hasher.blockBytes),
+      ...this.#exactOf(candidates, asked.tokens),
     };
     const names = model === undefined ? candidates.flatMap(modelIds) : [model];
     const decision = this.#decide(
@@ -147,6 +163,32 @@ export class EndpointRouter {
       'a candidate is picked',
     );
     return this.#charge(endpoint, { chain, facts, decision, className });
+  }
+
+  /** Whether any endpoint tells what its cache holds. */
+  get isTold(): boolean {
+    return this.#endpoints.some(({ index }) => this.#blockSizes[index] !== 0);
+  }
+
+  /** An endpoint that tells what its cache holds, of these; the one with the fewest requests. */
+  tellingOf(candidates: readonly Endpoint[]): Endpoint | undefined {
+    let found: Endpoint | undefined;
+    for (const endpoint of candidates) {
+      if ((this.#blockSizes[endpoint.index] as number) === 0) continue;
+      if (found === undefined || endpoint.activeCount < found.activeCount) found = endpoint;
+    }
+    return found;
+  }
+
+  /** The prompt by its tokens, in blocks of the size that the first endpoint has which tells of its own. */
+  #exactOf(
+    candidates: readonly Endpoint[],
+    tokens: Int32Array | undefined,
+  ): Pick<RouteRequest, 'exact'> {
+    const telling = tokens === undefined ? undefined : this.tellingOf(candidates);
+    if (tokens === undefined || telling === undefined) return {};
+    const blockSize = this.#blockSizes[telling.index] as number;
+    return { exact: { chain: tokenChain(tokens, blockSize, 0), blockSize } };
   }
 
   /** The first of these requests that an endpoint may take, by the strictest policy that lets one. */
@@ -259,6 +301,7 @@ export class EndpointRouter {
       table: this.#table,
       ledger: this.#ledger,
       prng: this.#options.random,
+      exact: this.#exact,
     };
     this.#engineKinds = [...new Set(this.#endpoints.map(({ kind }) => kind))];
     const policy = policyFor(this.#policy, this.#rules);

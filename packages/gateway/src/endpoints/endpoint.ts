@@ -5,6 +5,7 @@ import { ApiBackend } from '../apis/api-backend.ts';
 import type { TranslatedApi } from '../apis/api-route.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { EngineKind } from '../engines/engine-kind.ts';
+import type { KvEventPlace } from '../engines/kv-events/kv-follower.ts';
 import type { EndpointModel } from '../engines/identify.ts';
 import type { EngineLoad } from '../engines/read-load.ts';
 import type { EndpointBounds } from '../options.ts';
@@ -39,6 +40,8 @@ export interface EndpointOptions {
   /** How its models are quantised; by default found out. */
   readonly quantization?: string;
   readonly costPerMillionTokens?: number;
+  /** Where it tells what its cache holds. */
+  readonly kvEvents?: KvEventPlace;
 }
 
 /** An engine behind the gateway, with all that is known of it. */

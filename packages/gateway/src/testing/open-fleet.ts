@@ -1,6 +1,6 @@
 import { type Clock, type Prng, seededPrng, systemClock } from '@millrace/stdx';
 import { EndpointBackend } from '../endpoints/endpoint-backend.ts';
-import { createEndpointMemory } from '../endpoints/endpoint-memory.ts';
+import { createEndpointMemory, type EndpointMemory } from '../endpoints/endpoint-memory.ts';
 import { EndpointMonitor } from '../endpoints/endpoint-monitor.ts';
 import { EndpointRouter } from '../endpoints/endpoint-router.ts';
 import { type Endpoint, type EndpointOptions, openEndpoint } from '../endpoints/endpoint.ts';
@@ -28,6 +28,7 @@ export interface OpenFleet extends Disposable {
   readonly backend: EndpointBackend;
   readonly endpoints: readonly Endpoint[];
   readonly resilience: Resilience;
+  readonly memory: EndpointMemory;
 }
 
 /** Opens endpoints at these addresses, named `e0`, `e1` and so on. */
@@ -73,6 +74,7 @@ export async function openFleet(urls: readonly URL[], more: FleetOptions = {}): 
     backend,
     endpoints,
     resilience,
+    memory,
     [Symbol.dispose]: () => {
       monitor[Symbol.dispose]();
       for (const endpoint of endpoints) endpoint.backend[Symbol.dispose]();

@@ -49,7 +49,7 @@ export function runConfigCommand(args: readonly string[], terminal: Terminal): P
   }
   return Promise.resolve().then(() => {
     const config = readConfig(file);
-    const count = config.endpoints.length;
+    const count = (config.endpoints ?? []).length + (config.engines ?? []).length;
     terminal.out(
       action === 'print'
         ? stringify(config)

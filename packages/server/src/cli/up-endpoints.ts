@@ -58,7 +58,7 @@ export async function serveEndpoints(
   try {
     await lanes.start();
   } catch (error) {
-    fleet[Symbol.dispose]();
+    await fleet[Symbol.asyncDispose]();
     throw error;
   }
   const stopWatching = watch(file, { lanes, fleet, start, settings, onNews });
@@ -68,7 +68,7 @@ export async function serveEndpoints(
     [Symbol.asyncDispose]: async () => {
       stopWatching();
       await lanes[Symbol.asyncDispose]();
-      fleet[Symbol.dispose]();
+      await fleet[Symbol.asyncDispose]();
     },
   };
 }
@@ -115,7 +115,9 @@ async function reloadFrom(file: string, step: ReloadStep): Promise<void> {
       (key) => JSON.stringify(wanted[key]) !== JSON.stringify(step.start[key]),
     );
     const note = later.map((key) => `; "${key}" changes only at the next start`).join('');
-    step.onNews(`took over ${file}: ${config.endpoints.length} endpoints${note}`);
+    step.onNews(
+      `took over ${file}: ${(config.endpoints ?? []).length + (config.engines ?? []).length} endpoints${note}`,
+    );
   } catch (error) {
     step.onNews(
       `${file} is not taken over, the configuration before it stays:\n${messageOf(error)}`,

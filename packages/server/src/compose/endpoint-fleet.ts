@@ -17,6 +17,8 @@ import type { FileConfig } from '../config/file-schema.ts';
 import { aliasModels } from '../config/read-config-file.ts';
 import type { LaneSource, LaneTable, LearnedEndpoint } from '../lanes/lane-messages.ts';
 import { drainingOf, endpointOptionsOf } from './endpoint-options.ts';
+import { KvFollowers } from './kv-followers.ts';
+import { LaunchedEngines } from './launched-engines.ts';
 import { resiliencePolicyOf, routingRulesOf } from './policies-of-config.ts';
 
 /** What a fleet needs from the process. */
@@ -31,6 +33,7 @@ export interface FleetParts {
 
 /** A part of what the ledger has outlived is cleared this often; all of it in so many parts. */
 const sweepMs = 1000;
+const leavingLookMs = 500;
 const sweepParts = 256;
 /** A completion that only shows whether an engine computes must have come by then. */
 const completionMsMax = 10_000;
@@ -39,7 +42,7 @@ const completionMsMax = 10_000;
  * The endpoints of a configuration, watched: what control has of them. Lanes send the requests; they read health and
  * load in shared memory, and are told the table and what is learned.
  */
-export class EndpointFleet implements Disposable {
+export class EndpointFleet implements AsyncDisposable {
   readonly #parts: FleetParts;
   readonly #clock: Clock = systemClock;
   readonly #memory: EndpointMemory;
@@ -48,23 +51,42 @@ export class EndpointFleet implements Disposable {
   #config: FileConfig;
   #monitor: EndpointMonitor;
   #sweeping: Timer | undefined;
+  readonly #engines: LaunchedEngines;
+  readonly #followers: KvFollowers;
 
-  private constructor(config: FileConfig, parts: FleetParts) {
+  private constructor(
+    config: FileConfig,
+    parts: FleetParts,
+    started: {
+      readonly engines: LaunchedEngines;
+      readonly options: readonly EndpointOptions[];
+    },
+  ) {
     const clock = this.#clock;
     this.#parts = parts;
     this.#config = config;
+    this.#engines = started.engines;
     this.#memory = createEndpointMemory({ ...endpointDefaults, clock, lanesMax: parts.lanes });
     this.#places = new EndpointPlaces(this.#memory, clock);
-    this.#endpoints = this.#openAll(config);
+    this.#followers = new KvFollowers({ memory: this.#memory, clock, onNews: parts.onNews });
+    this.#endpoints = this.#openAll(config, started.options);
+    this.#followers.follow(this.#endpoints);
     this.#monitor = this.#monitorOf(config, this.#endpoints);
     this.#sweepAgain();
   }
 
   /** Opens the endpoints of a configuration and looks at each once. Throws `SERVER_SETTING_INVALID` for a key that is not in the environment. */
   static async open(config: FileConfig, parts: FleetParts): Promise<EndpointFleet> {
-    const fleet = new EndpointFleet(config, parts);
-    await fleet.#monitor.start();
-    return fleet;
+    const engines = new LaunchedEngines({ clock: systemClock, onNews: parts.onNews });
+    try {
+      const options = await engines.start(config);
+      const fleet = new EndpointFleet(config, parts, { engines, options });
+      await fleet.#monitor.start();
+      return fleet;
+    } catch (error) {
+      await engines[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -96,7 +118,10 @@ export class EndpointFleet implements Disposable {
    */
   async replace(config: FileConfig, handOver: (table: LaneTable) => Promise<void>): Promise<void> {
     const before = this.#endpoints;
-    const endpoints = this.#openAll(config);
+    const started = await this.#engines.start(config);
+    const endpoints = this.#openAll(config, started);
+    // An engine that takes over from another serves before that one is given nothing more.
+    await this.#engines.settled();
     const monitor = this.#monitorOf(config, endpoints);
     await monitor.start();
     this.#monitor[Symbol.dispose]();
@@ -104,7 +129,10 @@ export class EndpointFleet implements Disposable {
     this.#endpoints = endpoints;
     this.#config = config;
     await handOver(this.#table);
-    this.#close(before.filter((endpoint) => !endpoints.includes(endpoint)));
+    this.#followers.follow(endpoints);
+    const left = before.filter((endpoint) => !endpoints.includes(endpoint));
+    this.#close(left);
+    for (const endpoint of left) this.#endWhenIdle(endpoint);
   }
 
   /** Requests that an endpoint is answering, of all lanes. */
@@ -117,10 +145,12 @@ export class EndpointFleet implements Disposable {
     this.#places.takeBackLane(lane);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#sweeping?.cancel();
+    this.#followers[Symbol.dispose]();
     this.#monitor[Symbol.dispose]();
     this.#close(this.#endpoints);
+    await this.#engines[Symbol.asyncDispose]();
   }
 
   get #table(): LaneTable {
@@ -141,10 +171,10 @@ export class EndpointFleet implements Disposable {
   }
 
   /** Opens those that are not open yet; where one cannot be, none of them is. */
-  #openAll(config: FileConfig): readonly Endpoint[] {
+  #openAll(config: FileConfig, started: readonly EndpointOptions[]): readonly Endpoint[] {
     const opened: Endpoint[] = [];
     try {
-      return endpointOptionsOf(config, this.#parts.env).map((options) => {
+      return [...endpointOptionsOf(config, this.#parts.env), ...started].map((options) => {
         const known = this.#endpoints.find((endpoint) => isSame(endpoint.options, options));
         if (known !== undefined) return known;
         const endpoint = openEndpoint(options, {
@@ -160,6 +190,13 @@ export class EndpointFleet implements Disposable {
       this.#close(opened);
       throw error;
     }
+  }
+
+  /** An engine that was started here and has left ends after its last answer. */
+  #endWhenIdle(endpoint: Endpoint): void {
+    if (this.#places.activeCount(endpoint.index) > 0)
+      this.#clock.after(leavingLookMs, () => this.#endWhenIdle(endpoint));
+    else void this.#engines.end(endpoint.options);
   }
 
   #close(endpoints: readonly Endpoint[]): void {

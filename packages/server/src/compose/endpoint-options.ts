@@ -13,7 +13,7 @@ export function endpointOptionsOf(
   env: Environment,
 ): readonly EndpointOptions[] {
   const missing: string[] = [];
-  const options = config.endpoints.map((endpoint): EndpointOptions => {
+  const options = (config.endpoints ?? []).map((endpoint): EndpointOptions => {
     const key = keyOf(endpoint, env);
     if (endpoint.apiKeyEnv !== undefined && key === undefined)
       missing.push(
@@ -30,6 +30,7 @@ export function endpointOptionsOf(
       nativeApis: endpoint.apis ?? [],
       limits: timeLimitsOf(endpoint.timeouts, config.timeouts),
       ...(endpoint.concurrency !== undefined && { concurrencyMax: endpoint.concurrency }),
+      ...(endpoint.kvEvents !== undefined && { kvEvents: endpoint.kvEvents }),
       ...(endpoint.tier !== undefined && { tier: endpoint.tier }),
       ...(endpoint.quantization !== undefined && { quantization: endpoint.quantization }),
       ...(endpoint.costPerMillionTokens !== undefined && {
@@ -43,7 +44,7 @@ export function endpointOptionsOf(
 }
 
 /** Endpoints of a configuration that are given nothing more. */
-export function drainingOf({ endpoints }: FileConfig): ReadonlySet<string> {
+export function drainingOf({ endpoints = [] }: FileConfig): ReadonlySet<string> {
   return new Set(endpoints.filter(({ drain }) => drain === true).map(endpointName));
 }
 

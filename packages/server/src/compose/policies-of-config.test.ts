@@ -8,7 +8,7 @@ test('what a configuration leaves out is by default, but that requests wait a li
   const { queue: standardQueue, ...standard } = resilienceDefaults;
   assert.deepEqual(others, standard);
   assert.deepEqual(queue, { ...standardQueue, waitMsMax: 2_000 });
-  assert.deepEqual(routingRulesOf({ endpoints: [] }), routingDefaults);
+  assert.deepEqual(routingRulesOf({}), routingDefaults);
 });
 
 test('each key of resilience reaches its policy', () => {
@@ -46,7 +46,6 @@ test("an endpoint's own times go before those for all", () => {
 
 test('rules of users stand in place of the table, and aliases may ask for more than a model', () => {
   const rules = routingRulesOf({
-    endpoints: [],
     aliases: { fast: 'small', best: { models: ['large'], tierMin: 90, latencyCritical: true } },
     routing: {
       weights: { prefix: 5 },

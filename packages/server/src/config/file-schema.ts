@@ -6,6 +6,7 @@ import {
 } from '@millrace/gateway';
 import { z } from 'zod';
 import { lanesMax } from '../lanes/lane-count.ts';
+import { type EngineConfig, engineSchema } from './engines-schema.ts';
 import {
   type HealthCheckConfig,
   healthCheckSchema,
@@ -19,6 +20,10 @@ import { type RoutingConfig, routingSchema } from './routing-schema.ts';
 const endpointUrl = z
   .url({ protocol: /^https?$/, error: 'is no http:// or https:// address' })
   .describe('Where the engine listens, as http://host:port; a path in front of /v1 is kept.');
+
+const zmqUrl = z
+  .string()
+  .regex(/^(?:tcp:\/\/.+:\d{1,5}|ipc:\/\/\/.+)$/, 'is no tcp://host:port and no ipc:///path');
 
 const endpoint = z
   .strictObject({
@@ -72,6 +77,14 @@ const endpoint = z
       .boolean()
       .optional()
       .describe('Whether it finishes what it has and is given nothing more.'),
+    kvEvents: z
+      .strictObject({
+        url: zmqUrl.describe('Where it publishes what its cache holds.'),
+        replay: zmqUrl.optional().describe('Where messages that were missed can be had again.'),
+        topic: z.string().max(256).optional().describe('By default all.'),
+      })
+      .optional()
+      .describe('KV events of vLLM and its like, over ZeroMQ.'),
   })
   .describe('An engine that answers requests.');
 
@@ -120,7 +133,8 @@ const file = z
       .max(lanesMax)
       .optional()
       .describe('Threads that accept connections; by default one per core.'),
-    endpoints: z.array(endpoint).min(1).max(128),
+    endpoints: z.array(endpoint).min(1).max(128).optional(),
+    engines: z.array(engineSchema).min(1).max(32).optional(),
     aliases: z
       .record(
         z.string().min(1),
@@ -165,6 +179,13 @@ export interface EndpointConfig {
   readonly costPerMillionTokens?: number | undefined;
   readonly timeouts?: TimeoutsConfig | undefined;
   readonly drain?: boolean | undefined;
+  readonly kvEvents?:
+    | {
+        readonly url: string;
+        readonly replay?: string | undefined;
+        readonly topic?: string | undefined;
+      }
+    | undefined;
 }
 
 /** What a name stands for: a model, models in turn, or those with what is asked of whoever answers. */
@@ -191,7 +212,8 @@ export interface FileConfig {
     | { readonly socket: string }
     | undefined;
   readonly lanes?: number | undefined;
-  readonly endpoints: readonly EndpointConfig[];
+  readonly endpoints?: readonly EndpointConfig[] | undefined;
+  readonly engines?: readonly EngineConfig[] | undefined;
   readonly aliases?: Readonly<Record<string, AliasConfig>> | undefined;
   readonly routing?: RoutingConfig | undefined;
   readonly resilience?: ResilienceConfig | undefined;

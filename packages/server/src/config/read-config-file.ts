@@ -1,6 +1,7 @@
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { ServerError } from '../errors.ts';
+import type { EngineConfig } from './engines-schema.ts';
 import {
   type AliasConfig,
   type EndpointConfig,
@@ -76,6 +77,11 @@ export function endpointName(endpoint: EndpointConfig): string {
   return endpoint.name ?? new URL(endpoint.url).host;
 }
 
+/** What metrics and decisions call an engine that is started here: its program and its place in the file. */
+export function engineName(engine: EngineConfig, index: number): string {
+  return engine.name ?? `${engine.launch}-${index}`;
+}
+
 /** The models that an alias stands for, in turn. */
 export function aliasModels(alias: AliasConfig): readonly string[] {
   if (typeof alias === 'string') return [alias];
@@ -85,12 +91,18 @@ export function aliasModels(alias: AliasConfig): readonly string[] {
 /** What no single key shows: names given twice, aliases that lead nowhere or in a circle. */
 function clashesIn(config: FileConfig): readonly string[] {
   const clashes: string[] = [];
-  const names = config.endpoints.map(endpointName);
+  const endpoints = config.endpoints ?? [];
+  const engines = config.engines ?? [];
+  if (endpoints.length + engines.length === 0)
+    clashes.push('neither "endpoints" nor "engines" is there; name at least one of either');
+  const names = [...endpoints.map(endpointName), ...engines.map(engineName)];
+  const placeOf = (index: number): string =>
+    index < endpoints.length ? `endpoints[${index}]` : `engines[${index - endpoints.length}]`;
   for (const [index, name] of names.entries()) {
     const first = names.indexOf(name);
     if (first < index)
       clashes.push(
-        `endpoints[${index}] has the name "${name}" of endpoints[${first}]; give it another`,
+        `${placeOf(index)} has the name "${name}" of ${placeOf(first)}; give it another`,
       );
   }
   clashes.push(...tenantClashes(config.tenants ?? []));

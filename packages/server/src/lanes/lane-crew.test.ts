@@ -70,7 +70,7 @@ async function open(
   const admin = createAdminRoute({ readGateway: () => crew.readMetrics(), served: fleet.served });
   t.after(async () => {
     await crew[Symbol.asyncDispose]();
-    fleet[Symbol.dispose]();
+    await fleet[Symbol.asyncDispose]();
   });
   await crew.start();
   const url = 'port' in crew.place ? `http://127.0.0.1:${crew.place.port}` : '';
