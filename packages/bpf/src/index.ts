@@ -43,6 +43,7 @@ export type {
   LinkReport,
   LinkRequest,
   LoaderRequest,
+  MapEntry,
   ObjectReport,
   ObjectRequest,
 } from './loader/loader-request.ts';
@@ -73,6 +74,7 @@ export {
 export { type Capability, capabilitiesOf, effectiveCapabilities } from './programs/capabilities.ts';
 export type { Program } from './programs/program.ts';
 export type { ProgramState } from './programs/program-state.ts';
+export { TestRun, type TestRunResult } from './programs/test-run.ts';
 export { openRingBuffer, type RingBatch, type RingBuffer } from './ring-buffer/ring-buffer.ts';
 export type { RecordVisitor, RingCounters } from './ring-buffer/ring-cursor.ts';
 export type { RingOptions } from './ring-buffer/ring-options.ts';

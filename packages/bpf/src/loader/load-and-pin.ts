@@ -11,7 +11,6 @@ import type { LoadedObject } from '../load/loaded-object.ts';
 import { PinFolder } from '../pins/pin-folder.ts';
 import type { Program } from '../programs/program.ts';
 import { verifyObject } from '../signing/signature.ts';
-import { type Libbpf, openLibbpf } from '../sys/libbpf.ts';
 import type {
   Hook,
   LinkReport,
@@ -27,10 +26,9 @@ import type {
  */
 export function loadAndPin(request: LoaderRequest): readonly ObjectReport[] {
   const folder = new PinFolder(request.folder);
-  const libbpf = openLibbpf();
   folder.create();
   try {
-    const reports = request.objects.map((object) => loadOne(object, { folder, libbpf }));
+    const reports = request.objects.map((object) => loadOne(object, folder));
     if (request.owner !== undefined) folder.giveTo(request.owner);
     return reports;
   } catch (error) {
@@ -39,12 +37,7 @@ export function loadAndPin(request: LoaderRequest): readonly ObjectReport[] {
   }
 }
 
-interface Place {
-  readonly folder: PinFolder;
-  readonly libbpf: Libbpf;
-}
-
-function loadOne(request: ObjectRequest, place: Place): ObjectReport {
+function loadOne(request: ObjectRequest, folder: PinFolder): ObjectReport {
   try {
     const verified = verifyObject(request.bytes, {
       keys: (request.keys ?? []).map((pem) => createPublicKey(pem)),
@@ -52,18 +45,19 @@ function loadOne(request: ObjectRequest, place: Place): ObjectReport {
       ...(request.allowsUnsigned === undefined ? {} : { allowsUnsigned: request.allowsUnsigned }),
     });
     using loaded = loadObject(verified, { ...request.options, maps: request.maps });
+    for (const { map, key, value } of request.entries ?? []) loaded.map(map).update(key, value);
     const mapsPinned = request.maps.map((name) => {
-      place.folder.pin(place.libbpf, 'maps', { name, fd: loaded.map(name).fd });
+      loaded.map(name).pin(folder.pathOf('maps', name));
       return name;
     });
-    const links = request.links.map((link) => attachOne(loaded, link, place));
+    const links = request.links.map((link) => attachOne(loaded, link, folder));
     return { load: loaded.report, links, mapsPinned, reason: '' };
   } catch (error) {
     return { links: [], mapsPinned: [], ...faultOf(error) };
   }
 }
 
-function attachOne(loaded: LoadedObject, request: LinkRequest, { folder }: Place): LinkReport {
+function attachOne(loaded: LoadedObject, request: LinkRequest, folder: PinFolder): LinkReport {
   const { name, program, hook } = request;
   try {
     using link = attach(loaded.program(program), hook);

@@ -5,6 +5,7 @@ import type { UprobeOptions } from '../links/attach-uprobe.ts';
 import type { LinkKind } from '../links/link.ts';
 import type { LoadOptions } from '../load/load-options.ts';
 import type { LoadReport } from '../load/load-report.ts';
+import type { MapKey } from '../maps/bpf-map.ts';
 import type { Identity } from '../sys/credentials.ts';
 
 /** Where a program is attached. */
@@ -24,6 +25,13 @@ export interface LinkRequest {
   readonly hook: Hook;
 }
 
+/** An entry of a map, by the map's name. */
+export interface MapEntry {
+  readonly map: string;
+  readonly key: MapKey;
+  readonly value: Uint8Array;
+}
+
 /** An object, what is wanted of it, and who vouches for its bytes. */
 export interface ObjectRequest {
   readonly bytes: Uint8Array;
@@ -32,6 +40,8 @@ export interface ObjectRequest {
   readonly keys?: readonly string[];
   readonly allowsUnsigned?: boolean;
   readonly options?: LoadOptions;
+  /** What maps hold before anything is attached, such as which processes to watch. */
+  readonly entries?: readonly MapEntry[];
   readonly links: readonly LinkRequest[];
   /** Names of the maps to pin. */
   readonly maps: readonly string[];

@@ -31,6 +31,7 @@ function requestFor(folder: PinFolder): LoaderRequest {
         allowsUnsigned: true,
         options: { constants: { target_pid: process.pid } },
         maps: ['events'],
+        entries: [{ map: 'counts', key: 3, value: new Uint8Array(8).fill(7) }],
         links: [{ name: 'syscalls', program: 'count_syscalls', hook: { kind: 'raw-tracepoint' } }],
       },
     ],
@@ -112,10 +113,15 @@ test('each link is told by itself: attached, or why not', async (t) => {
 test('what was adopted without its pins goes when it is disposed; what keeps them is adopted again', async (t) => {
   if (!requirePrivileges(t)) return;
   const folder = pinFolderFor({ name: 'adopt' });
-  await runLoader(requestFor(folder));
+  const request = requestFor(folder);
+  await runLoader({
+    ...request,
+    objects: request.objects.map((object) => ({ ...object, maps: ['events', 'counts'] })),
+  });
   {
     using kept = adoptPins(folder, { keepsPins: true });
-    assert.deepEqual(kept.mapNames, ['events']);
+    assert.deepEqual(kept.mapNames, ['counts', 'events']);
+    assert.deepEqual(kept.map('counts').lookup(3), new Uint8Array(8).fill(7));
   }
   const adopted = adoptPins(folder);
   assert.equal(existsSync(folder.path), false);

@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { BpfError } from '../errors.ts';
 import { describeErrno, errno } from '../sys/errno.ts';
 import type { Libbpf } from '../sys/libbpf.ts';
@@ -172,6 +173,17 @@ export class BpfMap {
       if (status < 0) return;
       from.set(to);
     }
+  }
+
+  /** Keeps the map under a path in bpffs after this process; only its owner may open it. Throws `BPF_PIN_FAILED`. */
+  pin(path: string): void {
+    const status = this.#libbpf.number('bpf_obj_pin', this.fd, path);
+    if (status < 0) {
+      throw new BpfError(`pin map "${this.name}" at ${path}: ${describeErrno(status)}`, {
+        code: 'BPF_PIN_FAILED',
+      });
+    }
+    chmodSync(path, 0o600);
   }
 
   #keyOf(key: MapKey): Uint8Array {

@@ -10,8 +10,6 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { messageOf } from '@millrace/stdx';
 import { BpfError } from '../errors.ts';
-import { describeErrno } from '../sys/errno.ts';
-import type { Libbpf } from '../sys/libbpf.ts';
 
 /** Where bpffs is by custom. */
 export const bpffsPath = '/sys/fs/bpf';
@@ -59,18 +57,6 @@ export class PinFolder {
     const plain = name.replaceAll('.', '_');
     if (!nameForm.test(plain)) throw failed(`pin "${name}": allowed are 1 to 64 of [A-Za-z0-9_.-]`);
     return join(this.path, kind, plain);
-  }
-
-  /** Pins what a descriptor stands for. Throws `BPF_PIN_FAILED`. */
-  pin(
-    libbpf: Libbpf,
-    kind: PinKind,
-    { name, fd }: { readonly name: string; readonly fd: number },
-  ): void {
-    const path = this.pathOf(kind, name);
-    const status = libbpf.number('bpf_obj_pin', fd, path);
-    if (status < 0) throw failed(`pin ${path}: ${describeErrno(status)}`);
-    chmodSync(path, 0o600);
   }
 
   list(kind: PinKind): readonly string[] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import test, { type TestContext } from 'node:test';
 import { attachRawTracepoint } from '../links/attach-tracepoint.ts';
@@ -37,6 +38,29 @@ for (const wait of ['epoll', 'timer'] as const) {
     assert.ok(sequences.every((sequence, index) => sequence === index));
   });
 }
+
+test('by epoll each batch comes by itself, with nothing else going on in this process', async (t) => {
+  if (!requireKernel(t)) return;
+  const script = "setInterval(() => require('node:fs').statSync('/'), 50)";
+  const child = spawn(process.execPath, ['--eval', script], { stdio: 'ignore' });
+  try {
+    using loaded = loadObject(verifyObject(bytes, { allowsUnsigned: true }), {
+      only: ['count_syscalls'],
+      constants: { target_pid: child.pid ?? 0 },
+    });
+    using ring = openRingBuffer(loaded.map('events'), { wait: 'epoll' });
+    using _link = attachRawTracepoint(loaded.program('count_syscalls'));
+    let batches = 0;
+    for await (const batch of ring.batches({ signal: AbortSignal.timeout(10_000) })) {
+      assert.ok(batch.count > 0);
+      batches += 1;
+      if (batches === 20) break;
+    }
+    assert.equal(batches, 20);
+  } finally {
+    child.kill();
+  }
+});
 
 test('a lent batch keeps its room until the next one is asked for', async (t) => {
   using loaded = load(t);

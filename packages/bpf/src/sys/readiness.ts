@@ -18,7 +18,8 @@ export function watchReadable(fd: number): Readiness {
       stop();
       handle = koffi.node.poll(fd, { readable: true }, () => {
         stop();
-        run();
+        // koffi calls back outside of Node's own callbacks: promises would wait for the next of those.
+        setImmediate(run);
       });
     },
     [Symbol.dispose]: stop,
