@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { benchEngine, chosenParts, engineParts } from './bench-engine.ts';
 import type { BenchContext } from './compare/comparison.ts';
 import { gatewayChoices, measureGateways } from './compare/gateway.ts';
+import { measureKernel } from './compare/kernel.ts';
 import { measureKernelView } from './compare/kernel-view.ts';
 import { compareRouting } from './compare/routing.ts';
 import { soak } from './compare/soak.ts';
@@ -25,6 +26,7 @@ const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
        millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
+       millrace bench kernel [--rounds 3] [--seconds 5]
 
 Measures side by side in one run, prints a table and writes it to results/. --continue adds rounds to the table that is
 there; --install lets peers of several GB be installed.
@@ -40,7 +42,7 @@ const withoutModel: Readonly<
       values: BenchArgs['values'],
     ) => number | Promise<number>
   >
-> = { gateway: benchGateways, routing: benchRouting, trace: benchTrace };
+> = { gateway: benchGateways, routing: benchRouting, trace: benchTrace, kernel: benchKernel };
 
 /** Runs a measurement; resolves to the exit status. Missing a goal is no failure: it is told. */
 export async function runBench(args: readonly string[], terminal: BenchTerminal): Promise<number> {
@@ -166,6 +168,20 @@ async function benchTrace(
   });
   const shown = args.map((arg) => (arg.includes('/') ? 'FILE' : arg));
   terminal.out(report({ name: 'trace', command: `millrace bench ${shown.join(' ')}`, ...found }));
+  return 0;
+}
+
+async function benchKernel(
+  args: readonly string[],
+  terminal: BenchTerminal,
+  values: { readonly rounds: string; readonly seconds: string },
+): Promise<number> {
+  const found = await measureKernel({
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    onProgress: (text) => terminal.err(`${text}\n`),
+  });
+  terminal.out(report({ name: 'kernel', command: `millrace bench ${args.join(' ')}`, ...found }));
   return 0;
 }
 
