@@ -2,6 +2,12 @@ export type { MetricBuckets } from './aggregation/buckets.ts';
 export { otlpNames, type RequestMetricsOptions } from './aggregation/metric-families.ts';
 export { RequestMetrics } from './aggregation/request-metrics.ts';
 export {
+  type ProbeBudget,
+  type ProbeLoad,
+  probeToShed,
+  type Shedding,
+} from './aggregation/shed-policy.ts';
+export {
   type BucketSums,
   type TimeBucket,
   TimeBuckets,

@@ -54,7 +54,7 @@ export async function measureKernelView(options: KernelViewOptions): Promise<Com
   const notes = [
     'agreement: one connection, one request at a time; the client reads the clock beside its socket calls, without an HTTP library',
     `cost: ${concurrent} connections; rounds with and without the probes alternate; processor time of the server's threads, time within its system calls included`,
-    'time of programs as the kernel counts it (bpf_stats_enabled), which itself costs some of what is counted',
+    'time of programs as the kernel counts it (its run-time statistics), which itself costs some of what is counted',
   ];
   return { figures, goals, notes };
 }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { countRuns } from '@millrace/bpf';
 import {
   Assembly,
   decodeSocketEvent,
@@ -6,8 +6,6 @@ import {
   type ProgramCost,
   type RequestRecord,
 } from '@millrace/probes';
-
-const statsPath = '/proc/sys/kernel/bpf_stats_enabled';
 
 /** What the kernel view found, and what it cost. */
 export interface WatchedRun {
@@ -50,11 +48,4 @@ export async function watch(
     readerNs: (used.user + used.system) * 1000,
     programs: probes.flatMap((probe) => probe.costs()),
   };
-}
-
-/** Has the kernel count the runs of programs and their time; for all programs of the machine, so only meanwhile. */
-function countRuns(): Disposable {
-  const before = readFileSync(statsPath, 'utf8');
-  writeFileSync(statsPath, '1');
-  return { [Symbol.dispose]: () => writeFileSync(statsPath, before) };
 }

@@ -24,6 +24,11 @@ const settingsTable: SettingTable = {
     value: 'NAME',
     help: 'only processes of this name, also those still to come',
   },
+  cgroup: {
+    kind: 'text',
+    value: 'FOLDER',
+    help: 'only processes of this cgroup and those below it',
+  },
   json: { kind: 'switch', help: 'one object a line for each finished request' },
   prometheus: {
     kind: 'switch',
@@ -35,6 +40,12 @@ const settingsTable: SettingTable = {
     value: 'N',
     help: 'how often metrics are told; by default 10 seconds, and at the end',
     bounds: [1, 3600],
+  },
+  'probe-cpu-percent-max': {
+    kind: 'number',
+    value: 'N',
+    help: 'what probes may take of one processor, by default 5; over it the dearest are turned off',
+    bounds: [1, 100],
   },
   schema: { kind: 'switch', help: 'print the JSON Schema of those lines' },
   seconds: { kind: 'number', value: 'N', help: 'end after this long', bounds: [1, 86_400] },
@@ -52,6 +63,9 @@ const settingsTable: SettingTable = {
   replay: { kind: 'text', value: 'FILE', help: 'tell a recording again, without privileges' },
   help: { kind: 'switch', help: 'say this' },
 };
+
+const costPercentMax = 5;
+const droppedShareMax = 0.1;
 
 type Values = ReadonlyMap<string, string | number | boolean>;
 
@@ -84,6 +98,7 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
     ...numberOf(values, 'pid'),
     ...numberOf(values, 'port'),
     ...(values.has('comm') ? { comm: String(values.get('comm')) } : {}),
+    ...(values.has('cgroup') ? { cgroup: String(values.get('cgroup')) } : {}),
   });
   const ending = new AbortController();
   const epochNs = Date.now() * 1e6 - Number(process.hrtime.bigint());
@@ -104,6 +119,11 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
     watched,
     pipeline,
     epochNs,
+    budget: {
+      costShareMax: Number(values.get('probe-cpu-percent-max') ?? costPercentMax) / 100,
+      droppedShareMax,
+    },
+    onShed: (probe, reason) => terminal.err(`turned off ${probe}: ${reason}\n`),
     ...(typeof recordPath === 'string' ? { recordPath } : {}),
   });
   losses = () => Object.fromEntries(live.status.map((probe) => [probe.name, probe.losses]));

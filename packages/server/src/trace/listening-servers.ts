@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { ServerError } from '../errors.ts';
 
 /** A process that listens on ports of TCP. */
 export interface ListeningServer {
@@ -45,6 +46,18 @@ export function processesNamed(comm: string, procPath = '/proc'): readonly numbe
   return processes(procPath)
     .filter((entry) => entry.comm === comm)
     .map(({ tgid }) => tgid);
+}
+
+/** Processes of a cgroup and of those below it. Throws `SERVER_SETTING_INVALID` where there is no such cgroup. */
+export function processesOfCgroup(folder: string): readonly number[] {
+  const text = readText(`${folder}/cgroup.procs`);
+  if (text === undefined) {
+    throw new ServerError(`--cgroup ${folder}: there is no cgroup.procs to read in it`, {
+      code: 'SERVER_SETTING_INVALID',
+    });
+  }
+  const below = foldersIn(folder).flatMap((name) => processesOfCgroup(`${folder}/${name}`));
+  return [...text.split('\n').filter(Boolean).map(Number), ...below];
 }
 
 /** Whether there is such a process. */
@@ -113,4 +126,10 @@ function namesIn(path: string): readonly string[] {
   } catch {
     return [];
   }
+}
+
+function foldersIn(path: string): readonly string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
 }

@@ -6,11 +6,14 @@ import {
   KernelProbe,
   type KernelProbeName,
   type LossCounts,
+  type ProbeBudget,
+  probeToShed,
   type ProgramState,
 } from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
 import { EngineWatch } from './engine-watch.ts';
 import { findListeningServers } from './listening-servers.ts';
+import { ProbeMeter } from './probe-meter.ts';
 import type { TracePipeline } from './trace-pipeline.ts';
 import type { Watched } from './watch-choice.ts';
 
@@ -20,6 +23,11 @@ interface LiveTraceOptions {
   /** A file that every record is written to. */
   readonly recordPath?: string;
   readonly epochNs: number;
+  readonly budget: ProbeBudget;
+  /** How often probes are measured; every 5 s where it is absent. */
+  readonly meterEveryMs?: number;
+  /** A probe was turned off. */
+  readonly onShed: (probe: string, reason: string) => void;
 }
 
 /** The probes of a live trace, and how they stand. */
@@ -34,24 +42,32 @@ const lookMs = 20;
 const recordsPerLookMax = 262_144;
 /** How often further servers are looked for where none were named. */
 const searchMs = 2_000;
+/** How often the cost of probes is measured, and for how long. */
+const meterEveryMsDefault = 5_000;
+const meterMs = 500;
 
 /** Probes in the kernel whose records go through a pipeline. Disposing detaches them: nothing is left behind. */
 export class LiveTrace implements Disposable {
   readonly #options: LiveTraceOptions;
   readonly #sockets: KernelProbe;
   /** Those that explain come before the one that tells of requests, so that a request finds all that explains it. */
-  readonly #probes: readonly KernelProbe[];
+  readonly #probes: KernelProbe[];
+  /** The number that stands before a probe's records in a recording. */
+  readonly #numbers: ReadonlyMap<KernelProbe, number>;
   readonly #missing: ProbeStatus[] = [];
   readonly #file: number | undefined;
   readonly #dropped = new Map<KernelProbe, number>();
   readonly #processes = new Set<number>();
   readonly #engines = new EngineWatch();
+  #meter: ProbeMeter | undefined;
+  #canMeter = true;
 
   constructor(options: LiveTraceOptions) {
     this.#options = options;
     const { recordPath, epochNs, watched } = options;
     this.#sockets = new KernelProbe('sockets', watched.filter);
     this.#probes = [...this.#explaining(), this.#sockets];
+    this.#numbers = new Map(this.#probes.map((probe, number) => [probe, number]));
     for (const probe of this.#probes) options.pipeline.watch(probe.name);
     this.#addProcesses(watched.servers.map(({ tgid }) => tgid));
     try {
@@ -85,11 +101,16 @@ export class LiveTrace implements Disposable {
   /** Follows until the signal aborts. */
   async run(signal: AbortSignal, onLook: () => void): Promise<void> {
     let sinceSearchMs = 0;
+    let sinceMeterMs = 0;
+    const meterEveryMs = this.#options.meterEveryMs ?? meterEveryMsDefault;
     while (!signal.aborted) {
       this.look();
       onLook();
       await sleep(lookMs, undefined, { signal }).catch(() => undefined);
       sinceSearchMs += lookMs;
+      sinceMeterMs += lookMs;
+      if (sinceMeterMs >= meterEveryMs) sinceMeterMs = 0;
+      this.#mind(sinceMeterMs);
       if (sinceSearchMs < searchMs) continue;
       sinceSearchMs = 0;
       this.#search();
@@ -103,7 +124,8 @@ export class LiveTrace implements Disposable {
     const { pipeline } = this.#options;
     // What finished before this look has had all its evidence by now.
     pipeline.flush();
-    for (const [number, probe] of this.#probes.entries()) {
+    for (const probe of this.#probes) {
+      const number = this.#numbers.get(probe) ?? 0;
       probe.drain((view, offset, byteLength) => {
         if (this.#file !== undefined) {
           writeSync(this.#file, encodeRecordedEvent(number, { view, offset, byteLength }));
@@ -116,9 +138,45 @@ export class LiveTrace implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#meter?.[Symbol.dispose]();
     this.#engines[Symbol.dispose]();
     for (const probe of this.#probes) probe[Symbol.dispose]();
     if (this.#file !== undefined) closeSync(this.#file);
+  }
+
+  /** Measures probes now and then, and turns off what is over the budget. */
+  #mind(sinceMeterMs: number): void {
+    if (sinceMeterMs === 0 && this.#canMeter) this.#meter ??= this.#startMeter();
+    if (sinceMeterMs < meterMs || this.#meter === undefined) return;
+    const shedding = probeToShed(this.#meter.loads(), this.#options.budget);
+    this.#meter[Symbol.dispose]();
+    this.#meter = undefined;
+    const at = this.#probes.findIndex(({ name }) => name === shedding?.name);
+    const probe = this.#probes[at];
+    if (shedding === undefined || probe === undefined) return;
+    this.look();
+    this.#probes.splice(at, 1);
+    const { name, programs } = probe;
+    const losses = probe.losses();
+    probe[Symbol.dispose]();
+    const { reason } = shedding;
+    this.#missing.push({
+      name,
+      programs: programs.map((program) => ({ ...program, isAttached: false, reason })),
+      losses,
+    });
+    this.#options.pipeline.unwatch(name);
+    this.#options.onShed(name, reason);
+  }
+
+  /** Without the kernel's count nothing is known of cost, and nothing is turned off for it. */
+  #startMeter(): ProbeMeter | undefined {
+    try {
+      return new ProbeMeter(this.#probes);
+    } catch {
+      this.#canMeter = false;
+      return undefined;
+    }
   }
 
   #explaining(): readonly KernelProbe[] {

@@ -68,6 +68,12 @@ export class TracePipeline {
     if (watch !== undefined) this.#watched.add(watch);
   }
 
+  /** A probe was turned off: what it does not tell may have happened all the same. */
+  unwatch(probe: string): void {
+    const watch = watches[probe];
+    if (watch !== undefined) this.#watched.delete(watch);
+  }
+
   /** Takes one record of a probe. Its bytes are not kept. */
   push(
     probe: string,

@@ -3,6 +3,7 @@ import { ServerError } from '../errors.ts';
 import {
   familyOf,
   findListeningServers,
+  processesOfCgroup,
   type ListeningServer,
   processesNamed,
   processExists,
@@ -13,6 +14,8 @@ export interface WatchChoice {
   readonly pid?: number;
   readonly port?: number;
   readonly comm?: string;
+  /** The folder of a cgroup. */
+  readonly cgroup?: string;
 }
 
 /** What is watched, and the servers that stand there already. */
@@ -25,16 +28,14 @@ export interface Watched {
 
 /** Finds what a choice means on this machine. Throws `SERVER_SETTING_INVALID` where it means nothing. */
 export function resolveWatch(choice: WatchChoice, procPath = '/proc'): Watched {
-  const { pid, port, comm } = choice;
+  const { pid, port, comm, cgroup } = choice;
   if (pid !== undefined && !processExists(pid, procPath)) {
     throw new ServerError(`--pid ${pid}: there is no such process`, {
       code: 'SERVER_SETTING_INVALID',
     });
   }
   const all = findListeningServers(procPath);
-  const roots =
-    pid === undefined ? (comm === undefined ? undefined : processesNamed(comm, procPath)) : [pid];
-  const tgids = roots?.flatMap((root) => familyOf(root, procPath));
+  const tgids = rootsOf(choice, procPath)?.flatMap((root) => familyOf(root, procPath));
   const servers = all.filter(
     ({ tgid, ports }) =>
       tgid !== process.pid &&
@@ -49,6 +50,21 @@ export function resolveWatch(choice: WatchChoice, procPath = '/proc'): Watched {
       ...(comm === undefined ? {} : { comm }),
     },
     servers,
-    tellsAll: pid !== undefined || port !== undefined || comm !== undefined,
+    tellsAll: [pid, port, comm, cgroup].some((part) => part !== undefined),
   };
+}
+
+/** Processes that a choice names; undefined where it names none. */
+function rootsOf(
+  { pid, comm, cgroup }: WatchChoice,
+  procPath: string,
+): readonly number[] | undefined {
+  const named = [
+    pid === undefined ? undefined : [pid],
+    comm === undefined ? undefined : processesNamed(comm, procPath),
+    cgroup === undefined ? undefined : processesOfCgroup(cgroup),
+  ].filter((tgids) => tgids !== undefined);
+  return named.length === 0
+    ? undefined
+    : named.reduce((both, tgids) => both.filter((tgid) => tgids.includes(tgid)));
 }

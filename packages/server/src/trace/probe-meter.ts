@@ -1,0 +1,46 @@
+import { countRuns } from '@millrace/bpf';
+import type { KernelProbe, ProbeLoad } from '@millrace/probes';
+
+interface Reading {
+  readonly runNs: number;
+  readonly attempted: number;
+  readonly dropped: number;
+}
+
+/** Measures what probes cost and lose while it is there. The kernel counts run times only meanwhile, since that costs too. */
+export class ProbeMeter implements Disposable {
+  readonly #before: ReadonlyMap<KernelProbe, Reading>;
+  readonly #sinceMs = performance.now();
+  readonly #counting: Disposable;
+
+  /** Throws an `UnsupportedError` where the kernel does not count for this process. */
+  constructor(probes: readonly KernelProbe[]) {
+    this.#counting = countRuns();
+    this.#before = new Map(probes.map((probe) => [probe, readingOf(probe)]));
+  }
+
+  /** The loads since it was made. */
+  loads(): readonly ProbeLoad[] {
+    const elapsedNs = (performance.now() - this.#sinceMs) * 1e6;
+    return Array.from(this.#before, ([probe, before]) => {
+      const after = readingOf(probe);
+      const attempted = after.attempted - before.attempted;
+      return {
+        name: probe.name,
+        costShare: (after.runNs - before.runNs) / elapsedNs,
+        droppedShare: attempted === 0 ? 0 : (after.dropped - before.dropped) / attempted,
+        isEssential: probe.name === 'sockets',
+      };
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#counting[Symbol.dispose]();
+  }
+}
+
+function readingOf(probe: KernelProbe): Reading {
+  const { attempted, dropped } = probe.losses();
+  const runNs = probe.costs().reduce((sum, cost) => sum + cost.runNs, 0);
+  return { runNs, attempted, dropped };
+}
