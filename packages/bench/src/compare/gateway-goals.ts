@@ -52,6 +52,7 @@ export function gatewayGoals(figures: readonly Figure[]): readonly Goal[] {
         most,
       );
     }),
+    lanesGoal(figures),
     latencyGoal(figures, goalFigures.p50, 100),
     latencyGoal(figures, goalFigures.p99, 300),
     goalAtLeast(
@@ -61,6 +62,15 @@ export function gatewayGoals(figures: readonly Figure[]): readonly Goal[] {
     ),
   ];
   return goals.filter(({ reached }) => Number.isFinite(reached));
+}
+
+function lanesGoal(figures: readonly Figure[]): Goal {
+  const cpu = (side: string): number => medianOf(figures, [goalLoads.unary, side, goalFigures.cpu]);
+  return goalAtMost(
+    `${goalLoads.unary}: CPU, two lanes / one ≤ 1.1`,
+    cpu('millrace-lanes-2') / cpu('millrace-lanes-1'),
+    1.1,
+  );
 }
 
 function latencyGoal(figures: readonly Figure[], name: string, mostUs: number): Goal {

@@ -7,7 +7,7 @@ import {
   readProcessCost,
 } from '../rig/process-cost.ts';
 import { type Percentiles, type RigOptions, runClient, startUpstream } from '../rig/rig-process.ts';
-import { millraceProxySide } from '../sides/millrace-proxy-side.ts';
+import { millraceProxySide, oneLaneSide, twoLanesSide } from '../sides/millrace-proxy-side.ts';
 import { whyNotPinned } from '../sides/pinned.ts';
 import { directSide, haproxySide, nginxSide, type ProxySide } from '../sides/proxy-side.ts';
 import { envoySide, smgSide, vllmRouterSide } from '../sides/wheel-sides.ts';
@@ -28,6 +28,8 @@ const sides: readonly ProxySide[] = [
   nginxSide,
   haproxySide,
   millraceProxySide,
+  oneLaneSide,
+  twoLanesSide,
   envoySide,
   vllmRouterSide,
   smgSide,

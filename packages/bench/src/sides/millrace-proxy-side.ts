@@ -6,12 +6,10 @@ import { type ProxyPlace, type ProxySide, proxySide, upstreamKey } from './proxy
 const clientKey = 'client-key';
 const keyVariable = 'MILLRACE_BENCH_UPSTREAM_KEY';
 
-/** The whole gateway: it knows its tenant, reads the body, routes and counts. */
-export const millraceProxySide: ProxySide = proxySide({
-  name: 'millrace',
+/** What every run of the gateway has: it knows its tenant, reads the body, routes and counts. */
+const wholeGateway = {
   unavailable: () => undefined,
-  config: millraceConfig,
-  command: (file) => [
+  command: (file: string) => [
     process.execPath,
     '--conditions=@millrace/source',
     fileURLToPath(new URL('../../../server/bin/millrace.js', import.meta.url)),
@@ -20,13 +18,33 @@ export const millraceProxySide: ProxySide = proxySide({
     file,
   ],
   env: { [keyVariable]: upstreamKey },
+};
+
+export const millraceProxySide: ProxySide = proxySide({
+  ...wholeGateway,
+  name: 'millrace',
+  config: (place) => millraceConfig(place, 1),
 });
 
+/** One lane, and two, on the same cores: what a further lane costs. */
+export const oneLaneSide: ProxySide = laneSide(1);
+export const twoLanesSide: ProxySide = laneSide(2);
+
+function laneSide(lanes: number): ProxySide {
+  return proxySide({
+    ...wholeGateway,
+    name: `millrace-lanes-${lanes}`,
+    isOnAllCores: true,
+    config: (place) => millraceConfig(place, lanes),
+  });
+}
+
 /** JSON is YAML too. */
-export function millraceConfig({ port, upstreamPort }: ProxyPlace): string {
+export function millraceConfig({ port, upstreamPort }: ProxyPlace, lanes: number): string {
   const key = createHash('sha256').update(clientKey).digest('hex');
   return JSON.stringify({
     listen: { host: '127.0.0.1', port },
+    lanes,
     endpoints: [{ url: `http://127.0.0.1:${upstreamPort}`, apiKeyEnv: keyVariable }],
     tenants: [{ name: 'bench', keys: [`sha256:${key}`] }],
   });

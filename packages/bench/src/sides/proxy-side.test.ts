@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { compileRig } from '../rig/compile-rig.ts';
 import { microsecondsEach, readProcessCost } from '../rig/process-cost.ts';
 import { runClient, startUpstream } from '../rig/rig-process.ts';
-import { millraceConfig, millraceProxySide } from './millrace-proxy-side.ts';
+import { millraceConfig, millraceProxySide, twoLanesSide } from './millrace-proxy-side.ts';
 import { envoyConfig } from './wheel-sides.ts';
 import { directSide, haproxyConfig, haproxySide, nginxConfig, nginxSide } from './proxy-side.ts';
 
@@ -34,13 +34,13 @@ test('nginx has connections for each client and its upstream, and few more', () 
 });
 
 test('Millrace asks for the key of the client, of which its file has the hash only', () => {
-  const config = millraceConfig(place);
+  const config = millraceConfig(place, 1);
   assert.match(config, /127\.0\.0\.1:9001/u);
   assert.match(config, /"keys":\["sha256:[0-9a-f]{64}"\]/u);
   assert.doesNotMatch(config, /client-key|upstream-key/u);
 });
 
-for (const side of [directSide, nginxSide, haproxySide, millraceProxySide])
+for (const side of [directSide, nginxSide, haproxySide, millraceProxySide, twoLanesSide])
   test(`${side.name} takes answers and streams through whole`, async (t) => {
     const rig = compileRig();
     if ('unavailable' in rig) return t.skip(rig.unavailable);

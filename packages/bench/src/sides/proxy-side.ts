@@ -66,6 +66,8 @@ interface ProxyRecipe {
   readonly unavailable: () => string | undefined;
   readonly config: (place: ProxyPlace) => string;
   readonly command: (file: string, folder: string, place: ProxyPlace) => readonly string[];
+  /** True for one that is to run on all cores, beside the rig; else it has the first core. */
+  readonly isOnAllCores?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -89,7 +91,8 @@ async function startProxy(
       command: (port) => {
         const place = { port, upstreamPort, folder, clients, otherPort };
         writeFileSync(file, recipe.config(place));
-        return pinned(0, recipe.command(file, folder, place));
+        const command = recipe.command(file, folder, place);
+        return recipe.isOnAllCores === true ? command : pinned(0, command);
       },
       modelId: 'mock',
       ...(recipe.env === undefined ? {} : { env: recipe.env }),
