@@ -66,7 +66,8 @@ export function vitalsOf(
 /** Gives endpoints their places in the memory, and takes a place back when the last request of its endpoint has ended. */
 export class EndpointPlaces {
   readonly #table: EndpointTable;
-  readonly #ledger: PrefixLedger;
+  /** By what was sent there, and by the engines' own words. */
+  readonly #ledgers: readonly PrefixLedger[];
   readonly #memory: EndpointMemory;
   readonly #clock: Clock;
   readonly #taken = new Set<number>();
@@ -76,7 +77,9 @@ export class EndpointPlaces {
     this.#memory = memory;
     this.#clock = clock;
     this.#table = EndpointTable.open(memory.table, clock);
-    this.#ledger = PrefixLedger.open(memory.ledger, clock);
+    this.#ledgers = [memory.ledger, memory.exactLedger].map((buffer) =>
+      PrefixLedger.open(buffer, clock),
+    );
   }
 
   /** A free place. Throws `GATEWAY_ENDPOINTS_TOO_MANY` where there is none. */
@@ -109,9 +112,9 @@ export class EndpointPlaces {
     this.#table.takeBack(lane);
   }
 
-  /** Clears a part of what the ledger has outlived, of so many parts; called again and again. */
-  sweepLedger(parts: number): void {
-    this.#ledger.sweep(Math.ceil(this.#ledger.counts().entryCount / parts));
+  /** Clears a part of what the ledgers have outlived, of so many parts; called again and again. */
+  sweepLedgers(parts: number): void {
+    for (const ledger of this.#ledgers) ledger.sweep(Math.ceil(ledger.counts().entryCount / parts));
   }
 
   #freeIdle(): void {
@@ -119,7 +122,7 @@ export class EndpointPlaces {
       if (this.#table.concurrencyOf(index) > 0) continue;
       this.#leaving.delete(index);
       this.#taken.delete(index);
-      this.#ledger.forgetEndpoint(index);
+      for (const ledger of this.#ledgers) ledger.forgetEndpoint(index);
       this.#table.reset(index);
       forgetPlace(this.#memory.resilience, this.#clock, index);
       const { health, load } = vitalsOf(this.#memory, index);

@@ -246,7 +246,7 @@ export class EndpointFleet implements AsyncDisposable {
 
   #sweepAgain(): void {
     this.#sweeping = this.#clock.after(sweepMs, () => {
-      this.#places.sweepLedger(sweepParts);
+      this.#places.sweepLedgers(sweepParts);
       this.#sweepAgain();
     });
   }

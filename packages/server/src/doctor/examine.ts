@@ -8,6 +8,7 @@ import { messageOf } from '@millrace/stdx';
 import { defaultModel } from '../models/default-model.ts';
 import { modelsFolder } from '../models/store.ts';
 import { examineKernelView } from './examine-kernel.ts';
+import { examineServing } from './examine-serving.ts';
 import type { Finding } from './finding.ts';
 import { tuningAt } from '../models/tuned-path.ts';
 
@@ -31,6 +32,7 @@ export async function examine(env: Environment): Promise<readonly Finding[]> {
     examineModel(env),
     examinePip(),
     await examinePort(),
+    ...(await examineServing()),
     ...examineKernelView(),
   ];
 }
