@@ -31,7 +31,8 @@ export {
   type CookieOption,
   type TracepointOptions,
 } from './links/attach-tracepoint.ts';
-export { attachUprobe, type UprobeOptions } from './links/attach-uprobe.ts';
+export { attachUprobe } from './links/attach-uprobe.ts';
+export type { UprobeOptions } from './links/uprobe-options.ts';
 export { type DecoderRequest, generateDecoders } from './decoders/generate-decoders.ts';
 export type { Link, LinkKind } from './links/link.ts';
 export { loadObject } from './load/load-object.ts';

@@ -1,27 +1,19 @@
 import type { Program } from '../programs/program.ts';
 import { allocate, allocateText } from '../sys/memory.ts';
-import type { CookieOption } from './attach-tracepoint.ts';
+import type { UprobeOptions } from './uprobe-options.ts';
+import { attachUprobeMulti } from './attach-uprobe-multi.ts';
 import { type Link, linkOf } from './link.ts';
-
-/** Where in a program or library of user space. */
-export interface UprobeOptions extends CookieOption {
-  readonly path: string;
-  /** A function's name in the file's symbol tables. */
-  readonly symbol?: string;
-  /** Bytes past the symbol, or past the start of the file where there is none. */
-  readonly offset?: number;
-  /** Only in this process; in all where it is absent. */
-  readonly pid?: number;
-  /** True: when the function returns. */
-  readonly isReturn?: boolean;
-}
 
 /** Offsets in struct bpf_uprobe_opts of libbpf 1.1. */
 const layout = { byteLength: 40, cookie: 16, isReturn: 24, functionName: 32 } as const;
 const allProcesses = -1;
 
-/** Attaches to a function of user space. Throws `BPF_ATTACH_FAILED`, which names file and symbol. */
+/**
+ * Attaches to a function of user space: by perf, or by a link of Linux 6.6 where the program was loaded for that. Throws
+ * `BPF_ATTACH_FAILED`, which names file and symbol.
+ */
 export function attachUprobe(program: Program, options: UprobeOptions): Link {
+  if (program.isMulti) return attachUprobeMulti(program, options);
   const { path, symbol, offset = 0, pid = allProcesses, isReturn = false, cookie } = options;
   using native = allocate(layout.byteLength);
   using name = symbol === undefined ? undefined : allocateText(symbol);

@@ -1,5 +1,6 @@
 import { release } from 'node:os';
 import { BpfError } from '../errors.ts';
+import { uprobeMultiType } from '../links/attach-uprobe-multi.ts';
 import type { ObjectSpec } from '../spec/object-spec.ts';
 import { describeErrno, errno } from '../sys/errno.ts';
 import { withLibraryLog } from '../sys/library-log.ts';
@@ -16,6 +17,8 @@ export interface AttemptInput {
   /** Names of the programs to load. */
   readonly wanted: ReadonlySet<string>;
   readonly logBytes: number;
+  /** Whether user-space probes are loaded for links. */
+  readonly isMulti: boolean;
 }
 
 /** An object in the kernel, or why it is not there. */
@@ -54,8 +57,11 @@ function openAndLoad(input: AttemptInput): Outcome {
   const logs = new Map<string, NativeBlock>();
   try {
     prepareMaps(object, input);
-    for (const { name } of spec.programs) {
+    for (const { name, kind } of spec.programs) {
       const program = findProgram(libbpf, object, name);
+      if (input.isMulti && (kind === 'uprobe' || kind === 'uretprobe')) {
+        libbpf.number('bpf_program__set_expected_attach_type', program, uprobeMultiType);
+      }
       libbpf.number('bpf_program__set_autoload', program, wanted.has(name));
       if (!wanted.has(name)) continue;
       const log = allocate(input.logBytes);

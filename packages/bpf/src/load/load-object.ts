@@ -28,7 +28,10 @@ export function loadObject(verified: VerifiedObject, options: LoadOptions = {}):
   refuseWithoutCapabilities(spec, wanted, faults);
   refuseWithoutKernelTypes(spec, wanted, faults);
   const libbpf = openLibbpf();
-  const loaded = loadWhatIsAccepted({ libbpf, spec, options, wanted, faults });
+  const uprobesBy =
+    options.uprobesBy ?? (effectiveCapabilities().has('CAP_SYS_ADMIN') ? 'perf' : 'link');
+  const isMulti = uprobesBy === 'link';
+  const loaded = loadWhatIsAccepted({ libbpf, spec, options, wanted, faults, isMulti });
   const report: LoadReport = {
     provenance: { ...provenanceOf(verified) },
     libbpfVersion: libbpf.version,
@@ -36,7 +39,7 @@ export function loadObject(verified: VerifiedObject, options: LoadOptions = {}):
     programs: spec.programs.map((program) => reportProgram(program, { wanted, faults })),
     libraryLines: loaded.lines,
   };
-  return new LoadedObject({ libbpf, spec, object: loaded.object, report, faults });
+  return new LoadedObject({ libbpf, spec, object: loaded.object, report, faults, isMulti });
 }
 
 function provenanceOf({ kind, objectHash, keyId }: VerifiedObject): LoadReport['provenance'] {
@@ -119,6 +122,7 @@ interface Loading {
   readonly options: LoadOptions;
   readonly wanted: Set<string>;
   readonly faults: Map<string, Fault>;
+  readonly isMulti: boolean;
 }
 
 /** Takes out what the kernel refuses, one after the other, until it accepts the rest. */

@@ -13,6 +13,11 @@ export interface LoadOptions {
   readonly mapEntriesMax?: Readonly<Record<string, number>>;
   /** What the kernel's lists show the object's `.rodata` and the like under; up to 15 characters. */
   readonly name?: string;
+  /**
+   * How user-space probes will be attached: by `perf`, which needs CAP_SYS_ADMIN, or by a link of Linux 6.6, which needs
+   * CAP_PERFMON only. Where it is absent, by perf if this thread can.
+   */
+  readonly uprobesBy?: 'perf' | 'link';
   /** The longest log of the verifier that is kept whole, per program; 16 MiB where it is absent. */
   readonly verifierLogBytesMax?: number;
 }

@@ -13,6 +13,7 @@ interface Parts {
   readonly object: Pointer;
   readonly report: LoadReport;
   readonly faults: ReadonlyMap<string, BpfError | UnsupportedError>;
+  readonly isMulti: boolean;
 }
 
 /**
@@ -24,9 +25,11 @@ export class LoadedObject implements Disposable {
   readonly spec: ObjectSpec;
   readonly #libbpf: Libbpf;
   readonly #faults: Parts['faults'];
+  readonly #isMulti: boolean;
   #object: Pointer | undefined;
 
-  constructor({ libbpf, spec, object, report, faults }: Parts) {
+  constructor({ libbpf, spec, object, report, faults, isMulti }: Parts) {
+    this.#isMulti = isMulti;
     this.#libbpf = libbpf;
     this.#object = object;
     this.#faults = faults;
@@ -58,6 +61,7 @@ export class LoadedObject implements Disposable {
       libbpf: this.#libbpf,
       spec,
       address,
+      isMulti: this.#isMulti && (spec.kind === 'uprobe' || spec.kind === 'uretprobe'),
       isOpen: () => this.#object !== undefined,
     });
   }

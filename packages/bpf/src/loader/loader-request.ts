@@ -1,7 +1,7 @@
 import type { PerfEventOptions } from '../links/attach-perf-event.ts';
 import type { ClassifierOptions } from '../links/attach-classifier.ts';
 import type { CookieOption, TracepointOptions } from '../links/attach-tracepoint.ts';
-import type { UprobeOptions } from '../links/attach-uprobe.ts';
+import type { UprobeOptions } from '../links/uprobe-options.ts';
 import type { LinkKind } from '../links/link.ts';
 import type { LoadOptions } from '../load/load-options.ts';
 import type { LoadReport } from '../load/load-report.ts';

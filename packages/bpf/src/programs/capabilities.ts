@@ -17,12 +17,9 @@ const bits: Readonly<Record<Capability, bigint>> = {
   CAP_BPF: 39n,
 };
 
-const networkKinds: ReadonlySet<ProgramKind> = new Set<ProgramKind>([
-  'tc',
-  'tcx',
-  'sockops',
-  'socket',
-]);
+const networkKinds: ReadonlySet<ProgramKind> = new Set<ProgramKind>(['tc', 'tcx', 'sockops']);
+/** Kinds that the kernel asks no more for than to load anything; of unknown ones it says itself what it lacks. */
+const plainKinds: ReadonlySet<ProgramKind> = new Set<ProgramKind>(['socket', 'unknown']);
 
 /** The capabilities that the calling thread can use. CAP_SYS_ADMIN stands for what bpf(2) lets it stand for. */
 export function effectiveCapabilities(): ReadonlySet<Capability> {
@@ -45,5 +42,6 @@ export function capabilitiesOf(status: string): ReadonlySet<Capability> {
 
 /** What loading a program of a kind needs (kernel/bpf/syscall.c, bpf_prog_load). */
 export function capabilitiesFor(kind: ProgramKind): readonly Capability[] {
+  if (plainKinds.has(kind)) return ['CAP_BPF'];
   return networkKinds.has(kind) ? ['CAP_BPF', 'CAP_NET_ADMIN'] : ['CAP_BPF', 'CAP_PERFMON'];
 }

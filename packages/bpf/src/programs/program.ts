@@ -7,6 +7,7 @@ interface Parts {
   readonly libbpf: Libbpf;
   readonly spec: ProgramSpec;
   readonly address: Pointer;
+  readonly isMulti: boolean;
   readonly isOpen: () => boolean;
 }
 
@@ -14,12 +15,15 @@ interface Parts {
 export class Program {
   readonly spec: ProgramSpec;
   readonly name: string;
+  /** Whether it was loaded for links with many user-space probes. */
+  readonly isMulti: boolean;
   /** Of use to attaching only. */
   readonly libbpf: Libbpf;
   readonly #address: Pointer;
   readonly #isOpen: () => boolean;
 
-  constructor({ libbpf, spec, address, isOpen }: Parts) {
+  constructor({ libbpf, spec, address, isMulti, isOpen }: Parts) {
+    this.isMulti = isMulti;
     this.libbpf = libbpf;
     this.spec = spec;
     this.name = spec.name;

@@ -23,9 +23,8 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   ],
   'inside engines and TLS': [
     ...base,
-    'CAP_SYS_ADMIN',
     'program: kprobe and uprobe',
-    'hook: user-space probe',
+    'hook: many user-space probes in one link',
   ],
   'packets of an interface': [...base, 'CAP_NET_ADMIN', 'program: tc', 'hook: packets by tcx'],
   'cost of each program': ['CAP_SYS_ADMIN', 'run-time statistics of programs'],
