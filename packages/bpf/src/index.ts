@@ -52,7 +52,15 @@ export { type LoaderOptions, runLoader } from './loader/run-loader.ts';
 export type { ConstantValue } from './load/write-constants.ts';
 export type { BpfMap, MapBatch, MapKey, UpdateKind } from './maps/bpf-map.ts';
 export type { MapState } from './maps/map-state.ts';
-export { type AdoptedPins, type AdoptOptions, adoptPins } from './pins/adopted-pins.ts';
+export {
+  type AdoptedParts,
+  type AdoptOptions,
+  adoptPins,
+  type HandedOver,
+  handOver,
+  type PartsToHandOver,
+  takeOver,
+} from './pins/adopted-parts.ts';
 export { findHolders, type Holder } from './pins/holders.ts';
 export {
   bpffsPath,

@@ -4,11 +4,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { adoptPins } from '../pins/adopted-pins.ts';
+import { adoptPins, takeOver } from '../pins/adopted-parts.ts';
 import { findPinFolders, type PinFolder, pinFolderFor, sweepPins } from '../pins/pin-folder.ts';
 import { prepareBpffs } from '../pins/prepare-bpffs.ts';
 import { capabilitiesOf } from '../programs/capabilities.ts';
 import { readerIdentity } from '../privileges/become-reader.ts';
+import { gone, isInKernel, type KernelObject } from '../testing/kernel-objects.ts';
 import { requireKernel } from '../testing/requirements.ts';
 import type { LoaderRequest } from './loader-request.ts';
 import { runLoader } from './run-loader.ts';
@@ -38,45 +39,64 @@ function requestFor(folder: PinFolder): LoaderRequest {
   };
 }
 
-test('the reader has no capability in any thread, cannot get one, and receives every event', (t) => {
-  if (!requirePrivileges(t)) return;
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    [...process.execArgv, script, 'start'],
-    {
-      encoding: 'utf8',
-      timeout: 30_000,
-    },
-  );
-  assert.equal(status, 0, stderr);
-  const found = JSON.parse(stdout) as {
-    count: number;
-    tasks: string[];
-    attempted: number;
-    links: string[];
-    uid: number;
-  };
-  assert.ok(
-    found.count >= 500 && found.count <= found.attempted,
-    `${found.count} of ${found.attempted}`,
-  );
-  assert.deepEqual(found.links, ['syscalls']);
-  assert.equal(
-    found.uid,
-    (readerIdentity([script, process.execPath]) ?? { uid: process.getuid?.() }).uid,
-  );
-  assert.ok(found.tasks.length >= 2, 'Node has several threads');
-  for (const task of found.tasks) {
-    assert.equal(capabilitiesOf(task).size, 0);
-    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
-      assert.match(task, new RegExp(`^${set}:\\s*0+$`, 'm'));
+for (const mode of ['start', 'hand-over']) {
+  test(`the reader has no capability in any thread, cannot get one, and receives every event (${mode})`, (t) => {
+    if (!requirePrivileges(t)) return;
+    const { stdout, stderr, status } = spawnSync(
+      process.execPath,
+      [...process.execArgv, script, mode],
+      { encoding: 'utf8', timeout: 30_000 },
+    );
+    assert.equal(status, 0, stderr);
+    const found = JSON.parse(stdout) as {
+      count: number;
+      tasks: string[];
+      attempted: number;
+      links: string[];
+      uid: number;
+    };
+    assert.ok(
+      found.count >= 500 && found.count <= found.attempted,
+      `${found.count} of ${found.attempted}`,
+    );
+    assert.deepEqual(found.links, ['syscalls']);
+    assert.equal(
+      found.uid,
+      (readerIdentity([script, process.execPath]) ?? { uid: process.getuid?.() }).uid,
+    );
+    assert.ok(found.tasks.length >= 2, 'Node has several threads');
+    for (const task of found.tasks) {
+      assert.equal(capabilitiesOf(task).size, 0);
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+        assert.match(task, new RegExp(`^${set}:\\s*0+$`, 'm'));
+      }
+      assert.match(task, /^NoNewPrivs:\s*1$/m);
     }
-    assert.match(task, /^NoNewPrivs:\s*1$/m);
-  }
-  assert.deepEqual(
-    findPinFolders().filter(({ name }) => name === 'test'),
-    [],
-  );
+    assert.deepEqual(
+      findPinFolders().filter(({ name }) => name === 'test'),
+      [],
+    );
+  });
+}
+
+test('a process that is killed leaves nothing in the kernel that it did not pin', async (t) => {
+  if (!requirePrivileges(t)) return;
+  const holding = spawn(process.execPath, [...process.execArgv, script, 'hold'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(holding.stdout, 'data')) as [Buffer];
+  const held = JSON.parse(line.toString()) as readonly KernelObject[];
+  assert.equal(held.filter(isInKernel).length, 3);
+  holding.kill('SIGKILL');
+  await once(holding, 'close');
+  assert.ok(await gone(held), `still there: ${JSON.stringify(held.filter(isInKernel))}`);
+});
+
+test('a descriptor that is none is not taken over', () => {
+  assert.throws(() => takeOver({ maps: { events: 9_999 }, links: {} }), {
+    code: 'BPF_PRIVILEGE_FAILED',
+    message: /9999.*EBADF/,
+  });
 });
 
 test('each link is told by itself: attached, or why not', async (t) => {

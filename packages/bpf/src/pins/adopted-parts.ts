@@ -1,6 +1,8 @@
 import { closeSync } from 'node:fs';
 import { BpfError } from '../errors.ts';
 import { BpfMap } from '../maps/bpf-map.ts';
+import type { Link } from '../links/link.ts';
+import { setCloseOnExec } from '../sys/descriptors.ts';
 import { describeErrno } from '../sys/errno.ts';
 import { type Libbpf, openLibbpf } from '../sys/libbpf.ts';
 import type { PinFolder, PinKind } from './pin-folder.ts';
@@ -14,7 +16,7 @@ export interface AdoptOptions {
  * Opens everything in a folder of pins and removes the pins, so that all of it goes with this process, however it ends.
  * Needs no capabilities, only to own the pins. Throws `BPF_PIN_FAILED`.
  */
-export function adoptPins(folder: PinFolder, options: AdoptOptions = {}): AdoptedPins {
+export function adoptPins(folder: PinFolder, options: AdoptOptions = {}): AdoptedParts {
   const libbpf = openLibbpf();
   const fds: number[] = [];
   try {
@@ -26,7 +28,7 @@ export function adoptPins(folder: PinFolder, options: AdoptOptions = {}): Adopte
           return [name, fd];
         }),
       );
-    const adopted = new AdoptedPins({ libbpf, maps: open('maps'), links: open('links') });
+    const adopted = new AdoptedParts({ libbpf, maps: open('maps'), links: open('links') });
     if (options.keepsPins !== true) folder.remove();
     return adopted;
   } catch (error) {
@@ -41,14 +43,53 @@ function openPin(libbpf: Libbpf, path: string): number {
   throw new BpfError(`open pin ${path}: ${describeErrno(fd)}`, { code: 'BPF_PIN_FAILED' });
 }
 
+/** Descriptors by name, as one process leaves them to the program that it executes: plain data. */
+export interface HandedOver {
+  readonly maps: Readonly<Record<string, number>>;
+  readonly links: Readonly<Record<string, number>>;
+}
+
+export interface PartsToHandOver {
+  readonly maps: readonly BpfMap[];
+  /** By the names that they are adopted under. */
+  readonly links: Readonly<Record<string, Link>>;
+}
+
+/**
+ * Lets what this process executes next keep maps and links: without pins, and so without bpffs. The process must not go on
+ * by itself, or its children would inherit them too. Throws `BPF_PRIVILEGE_FAILED`.
+ */
+export function handOver({ maps, links }: PartsToHandOver): HandedOver {
+  const handed = {
+    maps: Object.fromEntries(maps.map((map) => [map.name.replaceAll('.', '_'), map.fd])),
+    links: Object.fromEntries(Object.entries(links).map(([name, link]) => [name, link.fd])),
+  };
+  for (const fd of descriptorsOf(handed)) setCloseOnExec(fd, 'keep');
+  return handed;
+}
+
+/** Opens what was handed over, in the program that was executed. Throws `BPF_PRIVILEGE_FAILED` where a descriptor is none. */
+export function takeOver(handed: HandedOver): AdoptedParts {
+  for (const fd of descriptorsOf(handed)) setCloseOnExec(fd, 'close');
+  return new AdoptedParts({
+    libbpf: openLibbpf(),
+    maps: new Map(Object.entries(handed.maps)),
+    links: new Map(Object.entries(handed.links)),
+  });
+}
+
+function descriptorsOf({ maps, links }: HandedOver): readonly number[] {
+  return [...Object.values(maps), ...Object.values(links)];
+}
+
 interface Parts {
   readonly libbpf: Libbpf;
   readonly maps: ReadonlyMap<string, number>;
   readonly links: ReadonlyMap<string, number>;
 }
 
-/** Maps and links that another process made. Disposing closes them; what nothing else holds is detached. */
-export class AdoptedPins implements Disposable {
+/** Maps and links that another process, or this one before it executed this program, made. Disposing closes them; what nothing else holds is detached. */
+export class AdoptedParts implements Disposable {
   readonly #libbpf: Libbpf;
   readonly #maps: Map<string, number>;
   readonly #links: Map<string, number>;
