@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchEngine, chosenParts, engineParts } from './bench-engine.ts';
+import { measureAttribution } from './compare/attribution.ts';
 import type { BenchContext } from './compare/comparison.ts';
 import { gatewayChoices, measureGateways } from './compare/gateway.ts';
 import { measureKernel } from './compare/kernel.ts';
 import { measureKernelView } from './compare/kernel-view.ts';
 import { compareRouting } from './compare/routing.ts';
 import { soak } from './compare/soak.ts';
+import { faultKinds } from './faults/fault-plans.ts';
 import { benchParameters, parameterSides } from './parameters/bench-parameters.ts';
 import { report } from './report/report.ts';
 
@@ -19,12 +21,14 @@ export interface BenchTerminal {
 
 const soakRequests = 10_000;
 const traceRequests = 1000;
+const seedMax = 10_000;
 const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
                              [--rounds 3] [--continue] [--traces FOLDER] [--install] [--quick] --model FILE
        millrace bench parameters [--only ${parameterSides.join(',')}] [--install] --model FILE
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
+       millrace bench attribution [--seeds 1-30] [--only outage,cpu-hog,…] [--replay]
        millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
        millrace bench kernel [--rounds 3] [--seconds 5]
 
@@ -42,7 +46,13 @@ const withoutModel: Readonly<
       values: BenchArgs['values'],
     ) => number | Promise<number>
   >
-> = { gateway: benchGateways, routing: benchRouting, trace: benchTrace, kernel: benchKernel };
+> = {
+  attribution: benchAttribution,
+  gateway: benchGateways,
+  kernel: benchKernel,
+  routing: benchRouting,
+  trace: benchTrace,
+};
 
 /** Runs a measurement; resolves to the exit status. Missing a goal is no failure: it is told. */
 export async function runBench(args: readonly string[], terminal: BenchTerminal): Promise<number> {
@@ -117,6 +127,49 @@ function shownCommand(args: readonly string[]): string {
   return `millrace bench ${args.map((arg) => arg.replace(/^(--\w+=)?.*\/.*$/, '$1PATH')).join(' ')}`;
 }
 
+async function benchAttribution(
+  args: readonly string[],
+  terminal: BenchTerminal,
+  values: BenchArgs['values'],
+): Promise<number> {
+  const only = values.only?.split(',') ?? [];
+  const unknown = only.find((word) => !faultKinds.some(({ name }) => name === word));
+  if (unknown !== undefined) {
+    return refuseWord(
+      terminal,
+      unknown,
+      faultKinds.map(({ name }) => name),
+    );
+  }
+  const seeds = seedsOf(values.seeds);
+  if (seeds === undefined) {
+    terminal.err(
+      `--seeds ${values.seeds}: it is a list such as 1-30 or 2,4,6, up to ${seedMax}.\n`,
+    );
+    return 2;
+  }
+  const { tables, ...found } = await measureAttribution({
+    only,
+    seeds,
+    isReplay: values.replay,
+    onProgress: (text) => terminal.err(`${text}\n`),
+  });
+  terminal.out(report({ name: 'attribution', command: shownCommand(args), ...found, tables }));
+  return 0;
+}
+
+/** The seeds of a list such as `1-4,8`; undefined for what is none. */
+function seedsOf(text: string): readonly number[] | undefined {
+  const seeds: number[] = [];
+  for (const part of text.split(',')) {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? [];
+    const [from, to] = [Number(first), Number(last)];
+    if (!(from >= 1 && from <= to && to <= seedMax)) return undefined;
+    for (let seed = from; seed <= to; seed++) seeds.push(seed);
+  }
+  return seeds;
+}
+
 async function benchGateways(
   args: readonly string[],
   terminal: BenchTerminal,
@@ -188,6 +241,8 @@ async function benchKernel(
 interface BenchArgs {
   readonly values: {
     readonly only?: string | undefined;
+    readonly seeds: string;
+    readonly replay: boolean;
     readonly rounds: string;
     readonly requests?: string | undefined;
     readonly seconds: string;
@@ -207,6 +262,8 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
     allowPositionals: true,
     options: {
       only: { type: 'string' },
+      seeds: { type: 'string', default: '1-30' },
+      replay: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '3' },
       requests: { type: 'string' },
       seconds: { type: 'string', default: '5' },

@@ -32,6 +32,8 @@ export function report(step: {
   readonly figures: readonly Figure[];
   readonly goals: readonly Goal[];
   readonly notes: readonly string[];
+  /** Further tables, as Markdown. */
+  readonly tables?: string;
 }): string {
   const head = [`# ${step.name}`, '', `\`${step.command}\`, ${machineLine()}`, ''];
   const rows = step.figures.map(({ comparison, side, name, values }) => {
@@ -60,6 +62,7 @@ export function report(step: {
     '',
     ...notes,
     '',
+    ...(step.tables === undefined ? [] : [step.tables]),
   ].join('\n');
   mkdirSync('results', { recursive: true });
   writeFileSync(reportPath(step.name, 'md'), text);
