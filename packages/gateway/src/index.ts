@@ -50,13 +50,14 @@ export {
 } from './resilience/resilience-policy.ts';
 export type { TimeLimits } from './resilience/time-limits.ts';
 export { GatewayError, type GatewayErrorCode } from './errors.ts';
-export { type Gateway, type GatewayOptions, startGateway } from './http/gateway-server.ts';
+export { type Gateway, startGateway } from './http/gateway-server.ts';
 export {
   claimPlace,
   type ListenOptions,
   type ListenPlace,
   whyPortNotShared,
 } from './http/listen.ts';
+export type { GatewayOptions } from './http/data-path.ts';
 export {
   jsonAnswer,
   type OwnAnswer,

@@ -2,25 +2,42 @@
 export interface GatewayBounds {
   /** Largest body of a request. */
   readonly bodyBytesMax: number;
-  /** A request must have arrived whole by then. */
+  /** Longest target of a request: path and query. */
+  readonly targetBytesMax: number;
+  /** Headers of a request: bytes in all, and how many. */
+  readonly headerBytesMax: number;
+  readonly headersMax: number;
+  /** A head must have arrived whole so long after its first byte. */
+  readonly headMsMax: number;
+  /** A body must have arrived whole so long after its head. */
   readonly requestMsMax: number;
+  /** A connection may wait so long for its next request. */
+  readonly idleMsMax: number;
   /** Connections from clients. */
   readonly connectionsMax: number;
   /** Connections to a backend. */
   readonly backendConnectionsMax: number;
   /** From sending a request to the first byte of its answer. */
   readonly firstByteMsMax: number;
-  /** Between two pieces of an answer. */
+  /** Between two pieces of an answer; also how long a client may take nothing of one. */
   readonly pieceMsMax: number;
+  /** From the last byte of a request to the last of its answer. */
+  readonly answerMsMax: number;
 }
 
 export const gatewayDefaults: GatewayBounds = {
   bodyBytesMax: 16 * 2 ** 20,
+  targetBytesMax: 8 * 1024,
+  headerBytesMax: 32 * 1024,
+  headersMax: 100,
+  headMsMax: 15_000,
   requestMsMax: 60_000,
+  idleMsMax: 75_000,
   connectionsMax: 4096,
   backendConnectionsMax: 4096,
   firstByteMsMax: 600_000,
   pieceMsMax: 120_000,
+  answerMsMax: 3_600_000,
 };
 
 /** When an endpoint is taken out. */

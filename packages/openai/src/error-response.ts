@@ -15,15 +15,19 @@ const statuses = {
   method_not_allowed: 405,
   request_timeout: 408,
   body_too_large: 413,
+  target_too_long: 414,
   unsupported_media_type: 415,
+  expectation_failed: 417,
   rate_limit_exceeded: 429,
   headers_too_large: 431,
   client_closed_request: 499,
   engine_failed: 500,
+  not_implemented: 501,
   backend_failed: 502,
   backend_unavailable: 503,
   draining: 503,
   deadline_exceeded: 504,
+  http_version_unsupported: 505,
 } as const;
 
 /** What went wrong, as `error.code` says it. */
@@ -160,7 +164,7 @@ function typeOf(status: number): string {
   if (status === 401) return 'authentication_error';
   if (status === 404) return 'not_found_error';
   if (status === 429) return 'rate_limit_error';
-  if (status <= 499) return 'invalid_request_error';
+  if (status <= 499 || status === 501 || status === 505) return 'invalid_request_error';
   if (status === 503) return 'service_unavailable_error';
   return status === 504 ? 'timeout_error' : 'server_error';
 }

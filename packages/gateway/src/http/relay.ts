@@ -1,83 +1,114 @@
-import type { ServerResponse } from 'node:http';
-import { apiError, type ApiError, errorEvent } from '@millrace/openai';
-import type { Clock, Timer } from '@millrace/stdx';
+import { apiError, errorEvent } from '@millrace/openai';
 import type { AnswerMessage } from '../backends/backend.ts';
+import type { BodyEnd, BodySink } from '../messages/body.ts';
+import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
+import type { Exchange } from './exchange.ts';
 
 /** How a relayed answer ended. */
-export type RelayEnd = 'whole' | 'client-gone' | 'backend-died' | 'backend-stalled';
+export type RelayEnd =
+  | 'whole'
+  | 'client-gone'
+  | 'client-stalled'
+  | 'backend-died'
+  | 'backend-stalled'
+  | 'deadline';
 
 /** What relaying needs. */
-export interface RelayOptions {
-  readonly clock: Clock;
-  /** Longest pause between two pieces. */
-  readonly pieceMsMax: number;
+export interface RelayParts {
+  readonly exchange: Exchange;
+  readonly message: AnswerMessage;
+  /** Longest pause between two pieces, and longest that a client takes nothing. */
+  readonly pieces: DeadlineQueue;
+  readonly onEnd: (end: RelayEnd) => void;
 }
 
 /**
  * Passes an answer on as it comes, byte for byte, no faster than the client reads. When the backend dies, a stream of
  * events ends with an event that says so; anything else is cut, so that no part can be taken for the whole.
  */
-export function relay(
-  message: AnswerMessage,
-  response: ServerResponse,
-  options: RelayOptions,
-): Promise<RelayEnd> {
-  const { status, headers, body } = message;
-  const { byteLength } = body;
-  response.writeHead(status, {
-    ...Object.fromEntries(headers),
-    ...(byteLength !== undefined && { 'content-length': byteLength }),
-  });
-  response.flushHeaders();
-  const isEvents = (headers.get('content-type') ?? '').startsWith('text/event-stream');
-  return new Promise((resolve) => {
-    let isOver = false;
-    let timer: Timer | undefined;
-    const watch = (): void => {
-      timer?.cancel();
-      timer = options.clock.after(options.pieceMsMax, () => end('backend-stalled'));
-    };
-    const end = (how: RelayEnd): void => {
-      if (isOver) return;
-      isOver = true;
-      timer?.cancel();
-      if (how === 'whole') response.end();
-      else body.destroy();
-      if (how === 'backend-died' || how === 'backend-stalled')
-        breakOff(response, isEvents ? (message.failureEvent ?? errorEvent) : undefined, how);
-      resolve(how);
-    };
-    response.on('drain', () => {
-      watch();
-      body.resume();
-    });
-    response.once('close', () => end('client-gone'));
-    watch();
-    let mayGoOn = true;
-    body.pipeTo({
-      write: (piece) => (mayGoOn = response.write(Buffer.from(piece)) && mayGoOn),
-      flush: () => {
-        if (mayGoOn) watch();
-        else timer?.cancel();
-        const answer = mayGoOn;
-        mayGoOn = true;
-        return answer;
-      },
-      end: (how) => end(how === 'whole' ? 'whole' : 'backend-died'),
-    });
-  });
+export class Relay implements BodySink {
+  readonly #parts: RelayParts;
+  readonly #sink: BodySink;
+  readonly #deadline = new Deadline(() => this.#noteLate());
+  #isPaused = false;
+  #isOver = false;
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts;
+    const { message, exchange } = parts;
+    const { status, headers, body } = message;
+    const { requestId } = exchange.admission;
+    // The request is called here what the client called it, whatever the engine calls it.
+    const kept = headers.has('x-request-id') ? headers.without(['x-request-id']) : headers;
+    const { byteLength } = body;
+    this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, () =>
+      this.#resume(),
+    );
+  }
+
+  start(): void {
+    const { message, pieces } = this.#parts;
+    pieces.set(this.#deadline);
+    message.body.pipeTo(this);
+  }
+
+  write(piece: Buffer): void {
+    if (!this.#isOver) this.#sink.write(piece);
+  }
+
+  flush(): boolean {
+    if (this.#isOver) return true;
+    this.#isPaused = !this.#sink.flush();
+    this.#parts.pieces.set(this.#deadline);
+    return !this.#isPaused;
+  }
+
+  end(end: BodyEnd): void {
+    if (end === 'whole') this.#finish('whole');
+    else if (end === 'died') this.#finish('backend-died');
+    else if (end === 'stalled') this.#finish('backend-stalled');
+    else
+      this.#finish(
+        this.#parts.exchange.cancellation.reason === 'deadline' ? 'deadline' : 'client-gone',
+      );
+  }
+
+  #resume(): void {
+    if (this.#isOver || !this.#isPaused) return;
+    this.#isPaused = false;
+    this.#parts.pieces.set(this.#deadline);
+    this.#parts.message.body.resume();
+  }
+
+  #noteLate(): void {
+    this.#finish(this.#isPaused ? 'client-stalled' : 'backend-stalled');
+    this.#parts.message.body.destroy();
+  }
+
+  #finish(end: RelayEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#deadline.cancel();
+    if (end === 'whole') this.#sink.end('whole');
+    else this.#breakOff(end);
+    this.#parts.onEnd(end);
+  }
+
+  #breakOff(end: Exclude<RelayEnd, 'whole'>): void {
+    const { headers, failureEvent } = this.#parts.message;
+    const type = headers.get('content-type') ?? '';
+    const reason = reasons[end];
+    if (reason === undefined || !type.startsWith('text/event-stream'))
+      return this.#sink.end('destroyed');
+    const error = apiError('backend_failed', `The engine ${reason}.`);
+    this.#sink.write(Buffer.from((failureEvent ?? errorEvent)(error)));
+    this.#sink.end('whole');
+  }
 }
 
-/** `eventOf` is absent where the answer is no stream of events. */
-function breakOff(
-  response: ServerResponse,
-  eventOf: ((error: ApiError) => string) | undefined,
-  how: RelayEnd,
-): void {
-  if (eventOf === undefined) {
-    response.destroy();
-    return;
-  }
-  const reason = how === 'backend-died' ? 'ended before its answer was whole' : 'stopped sending';
-  response.end(eventOf(apiError('backend_failed', `The engine ${reason}.`)));
-}
+/** What a client is told that is still there. */
+const reasons: Readonly<Partial<Record<RelayEnd, string>>> = {
+  'backend-died': 'ended before its answer was whole',
+  'backend-stalled': 'stopped sending',
+  deadline: 'was stopped: the answer took longer than it may',
+};

@@ -1,0 +1,84 @@
+import { statusLine } from '../http1/status-texts.ts';
+import type { BodyEnd, BodySink } from '../messages/body.ts';
+import type { SocketWriter } from '../net/socket-writer.ts';
+import type { AnswerHead } from './exchange.ts';
+
+/** What of its request an answer must heed. */
+export interface AnswerSettings {
+  readonly dateLine: string;
+  /** Whether the connection goes on behind it. */
+  readonly isKeptAlive: boolean;
+  readonly isHead: boolean;
+  readonly isHttp10: boolean;
+}
+
+/** Writes the answers of one connection in HTTP/1.1. Hot path: once a piece of every answer. */
+export class AnswerWriter implements BodySink {
+  /** The connection ends behind the answer. */
+  isLast = false;
+  /** The answer was not whole: no part of it must be taken for it. */
+  isBroken = false;
+  readonly #writer: SocketWriter;
+  readonly #noteEnd: () => void;
+  #hasBody = false;
+  #isChunked = false;
+
+  constructor(writer: SocketWriter, noteEnd: () => void) {
+    this.#writer = writer;
+    this.#noteEnd = noteEnd;
+  }
+
+  /** Writes the head; it leaves with the first of the body. */
+  begin(head: AnswerHead, settings: AnswerSettings): BodySink {
+    const { status, headers, requestId } = head;
+    const writer = this.#writer;
+    this.#frame(head, settings);
+    writer.text(statusLine(status));
+    writer.bytes(headers.bytes);
+    let text = headers.has('date') ? '' : settings.dateLine;
+    if (requestId !== '') text += `x-request-id: ${requestId}\r\n`;
+    text += this.#framingLine(head);
+    writer.text(this.isLast ? `${text}connection: close\r\n\r\n` : `${text}\r\n`);
+    return this;
+  }
+
+  #frame({ status, byteLength }: AnswerHead, settings: AnswerSettings): void {
+    const { isHead, isHttp10, isKeptAlive } = settings;
+    this.#hasBody = !isHead && mayHaveBody(status);
+    const needsEnd = this.#hasBody && byteLength === undefined;
+    this.#isChunked = needsEnd && !isHttp10;
+    this.isLast = !isKeptAlive || (needsEnd && isHttp10);
+    this.isBroken = false;
+  }
+
+  #framingLine({ status, byteLength }: AnswerHead): string {
+    if (this.#isChunked) return 'transfer-encoding: chunked\r\n';
+    // An answer to HEAD, and 304, tell the length of the body that there would be; 204 tells none.
+    const tellsLength = byteLength !== undefined && (status === 304 || mayHaveBody(status));
+    return tellsLength ? `content-length: ${byteLength}\r\n` : '';
+  }
+
+  write(piece: Buffer): void {
+    if (!this.#hasBody) return;
+    const writer = this.#writer;
+    if (!this.#isChunked) return writer.bytes(piece);
+    writer.text(`${piece.length.toString(16)}\r\n`);
+    writer.bytes(piece);
+    writer.text('\r\n');
+  }
+
+  flush(): boolean {
+    return this.#writer.flush();
+  }
+
+  end(end: BodyEnd): void {
+    this.isBroken = end !== 'whole';
+    if (this.#isChunked && !this.isBroken) this.#writer.text('0\r\n\r\n');
+    this.#writer.flush();
+    this.#noteEnd();
+  }
+}
+
+function mayHaveBody(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 304;
+}

@@ -1,0 +1,99 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock, Timer } from '@millrace/stdx';
+import { adoptSocket } from '../net/adopt-socket.ts';
+import { DeadlineQueue } from '../net/deadlines.ts';
+import { SharedOutput } from '../net/socket-writer.ts';
+import type { GatewayBounds } from '../options.ts';
+import { ClientConnection, type ClientSide } from './client-connection.ts';
+import type { DataPath } from './data-path.ts';
+
+const readBytes = 64 * 1024;
+/** How long an answered connection may take to end. */
+const closingMsMax = 2000;
+
+/** Speaks HTTP/1.1 with clients, on the connections that it is given. */
+export class ClientListener implements ClientSide, Disposable {
+  readonly handler: DataPath;
+  readonly bounds: GatewayBounds;
+  readonly output: SharedOutput = new SharedOutput();
+  readonly idling: DeadlineQueue;
+  readonly heads: DeadlineQueue;
+  readonly requests: DeadlineQueue;
+  readonly closings: DeadlineQueue;
+  readonly #clock: Clock;
+  readonly #readBuffer = Buffer.allocUnsafeSlow(readBytes);
+  readonly #connections = new Set<ClientConnection>();
+  #dateLine = '';
+  #dateSecond = -1;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(path: DataPath, clock: Clock) {
+    const { bounds } = path;
+    this.handler = path;
+    this.bounds = bounds;
+    this.#clock = clock;
+    this.idling = new DeadlineQueue(clock, bounds.idleMsMax);
+    this.heads = new DeadlineQueue(clock, bounds.headMsMax);
+    this.requests = new DeadlineQueue(clock, bounds.requestMsMax);
+    this.closings = new DeadlineQueue(clock, closingMsMax);
+  }
+
+  /** A server that gives its connections to this; TCP, or a Unix socket. */
+  createServer(): Server {
+    return createServer({ pauseOnConnect: true }, (socket) => this.accept(socket));
+  }
+
+  /** Takes a connection, plain or over TLS; one too many is closed. */
+  accept(accepted: Socket): void {
+    if (this.#connections.size >= this.bounds.connectionsMax) {
+      accepted.destroy();
+      return;
+    }
+    const socket = adoptSocket(accepted, this.#readBuffer, (bytes, length) =>
+      connection.take(bytes, length),
+    );
+    const connection = new ClientConnection(socket, this);
+    this.#connections.add(connection);
+  }
+
+  get isDraining(): boolean {
+    return this.handler.isDraining;
+  }
+
+  get dateLine(): string {
+    const nowMs = this.#clock.unixMs();
+    const second = Math.floor(nowMs / 1000);
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second;
+      // The time is the clock's own; it is only written out here.
+      // oxlint-disable-next-line no-restricted-globals
+      this.#dateLine = `date: ${new Date(nowMs).toUTCString()}\r\n`;
+    }
+    return this.#dateLine;
+  }
+
+  noteClosed(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  /** Ends idle connections at once, others behind their answers, and cuts what is left at the limit. */
+  async drain(drainMsMax: number): Promise<void> {
+    if (this.#connections.size === 0) return;
+    for (const connection of [...this.#connections]) connection.drain();
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      if (this.#connections.size === 0) resolve();
+      timer = this.#clock.after(drainMsMax, () => {
+        for (const connection of [...this.#connections]) connection.destroy();
+      });
+    });
+    timer?.cancel();
+  }
+
+  [Symbol.dispose](): void {
+    for (const queue of [this.idling, this.heads, this.requests, this.closings])
+      queue[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,218 @@
+import { apiError, type ApiError, draining, errorHeaders } from '@millrace/openai';
+import { type Clock, messageOf } from '@millrace/stdx';
+import type { Registry } from '@millrace/telemetry';
+import { errorBodyFor } from '../apis/api-errors.ts';
+import type { Backend, BackendAnswer } from '../backends/backend.ts';
+import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
+import { HeaderBlock } from '../messages/header-block.ts';
+import { Deadline, DeadlineQueue } from '../net/deadlines.ts';
+import { type GatewayBounds, gatewayDefaults } from '../options.ts';
+import type { Admission, Exchange, RequestHandler, RequestHead } from './exchange.ts';
+import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
+import type { OwnAnswer, OwnRequest, OwnRoute } from './own-route.ts';
+import { Relay } from './relay.ts';
+import { tenantHeader, tenantOf } from './tenant.ts';
+
+/** What a gateway is made from. */
+export interface GatewayOptions {
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  /** Makes the id of a request that brings none. */
+  readonly createRequestId: () => string;
+  /** Asked before the backend, in order. */
+  readonly ownRoutes?: readonly OwnRoute[];
+  /** Whose request it is; absent: anybody's. */
+  readonly identify?: (headers: KeyHeaders) => Identified;
+  readonly bounds?: Partial<GatewayBounds>;
+}
+
+/** The way of a request through the gateway, whatever protocol brought it. */
+export class DataPath implements RequestHandler, Disposable {
+  readonly bounds: GatewayBounds;
+  isDraining = false;
+  readonly #options: GatewayOptions;
+  readonly #metrics: GatewayMetrics;
+  readonly #pieces: DeadlineQueue;
+  readonly #answers: DeadlineQueue;
+  #activeCount = 0;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.bounds = { ...gatewayDefaults, ...options.bounds };
+    this.#metrics = createGatewayMetrics(options.registry, () => this.#activeCount);
+    this.#pieces = new DeadlineQueue(options.clock, this.bounds.pieceMsMax);
+    this.#answers = new DeadlineQueue(options.clock, this.bounds.answerMsMax);
+  }
+
+  get activeCount(): number {
+    return this.#activeCount;
+  }
+
+  admit(head: RequestHead): ReturnType<RequestHandler['admit']> {
+    const { clock, createRequestId, identify } = this.#options;
+    const { headers } = head;
+    const requestId = headers.get('x-request-id') ?? createRequestId();
+    const identified = identify?.(keysIn(headers)) ?? anybody;
+    const admission = { identified, requestId, startedAtMs: clock.nowMs() };
+    // The status page, health and metrics are the operator's: they answer without a key.
+    const isRefused = identified.kind === 'refused' && !isForOperator(head);
+    return { admission, refusal: isRefused ? identified.error : undefined };
+  }
+
+  noteRefused(status: number, admission: Admission | undefined): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#metrics.note(status, nowMs - (admission?.startedAtMs ?? nowMs));
+  }
+
+  answer(exchange: Exchange): void {
+    this.#activeCount++;
+    const own = this.#options.ownRoutes ?? [];
+    if (own.length === 0) this.#answerForClients(exchange);
+    else void this.#askOwnRoutes(exchange, own);
+  }
+
+  [Symbol.dispose](): void {
+    this.#pieces[Symbol.dispose]();
+    this.#answers[Symbol.dispose]();
+  }
+
+  async #askOwnRoutes(exchange: Exchange, routes: readonly OwnRoute[]): Promise<void> {
+    const { method, target, headers, body } = exchange;
+    const request: OwnRequest = {
+      method,
+      target,
+      headers,
+      body,
+      models: tenantIn(exchange)?.models,
+    };
+    try {
+      for (const route of routes) {
+        const asked = route(request);
+        const answer = asked instanceof Promise ? await asked : asked;
+        if (answer !== undefined) return this.#answerOwn(exchange, answer);
+      }
+    } catch (error) {
+      return this.#refuse(
+        exchange,
+        apiError('engine_failed', `The gateway failed: ${messageOf(error)}.`),
+      );
+    }
+    this.#answerForClients(exchange);
+  }
+
+  #answerOwn(exchange: Exchange, own: OwnAnswer): void {
+    const body = typeof own.body === 'string' ? Buffer.from(own.body) : own.body;
+    this.#answerWhole(exchange, { ...own, headers: HeaderBlock.of(own.headers), body });
+  }
+
+  #answerForClients(exchange: Exchange): void {
+    const { identified } = exchange.admission;
+    if (identified.kind === 'refused') return this.#refuse(exchange, identified.error);
+    const refusal = this.isDraining ? draining() : this.#options.backend.unavailable;
+    if (refusal !== undefined) return this.#refuse(exchange, refusal);
+    void this.#askBackend(exchange);
+  }
+
+  async #askBackend(exchange: Exchange): Promise<void> {
+    const { method, target, body, cancellation } = exchange;
+    const deadline = new Deadline(() => cancellation.cancel('deadline'));
+    this.#answers.set(deadline);
+    let answer: BackendAnswer;
+    try {
+      answer = await this.#options.backend.send({
+        method,
+        target,
+        headers: headersFor(exchange),
+        body,
+        modelsAllowed: tenantIn(exchange)?.models,
+        cancellation,
+      });
+    } catch (error) {
+      deadline.cancel();
+      return this.#refuse(
+        exchange,
+        apiError('engine_failed', `The gateway failed: ${messageOf(error)}.`),
+      );
+    }
+    if (answer.kind === 'answered') return this.#relay(exchange, answer.message, deadline);
+    deadline.cancel();
+    if (answer.kind === 'failed') return this.#refuse(exchange, answer.error);
+    const isLate = cancellation.reason === 'deadline';
+    this.#metrics.noteEnd(isLate ? 'deadline' : 'client-gone');
+    this.#refuse(exchange, isLate ? tooLong(this.bounds.answerMsMax) : clientGone);
+  }
+
+  #relay(
+    exchange: Exchange,
+    message: Extract<BackendAnswer, { kind: 'answered' }>['message'],
+    deadline: Deadline,
+  ): void {
+    const relay = new Relay({
+      exchange,
+      message,
+      pieces: this.#pieces,
+      onEnd: (end) => {
+        deadline.cancel();
+        this.#metrics.noteEnd(end);
+        this.#noteAnswered(exchange, message.status);
+      },
+    });
+    relay.start();
+  }
+
+  #refuse(exchange: Exchange, error: ApiError): void {
+    this.#answerWhole(exchange, {
+      status: error.status,
+      headers: HeaderBlock.of({ ...errorHeaders(error), 'content-type': 'application/json' }),
+      body: Buffer.from(errorBodyFor(exchange.target, error, exchange.admission.requestId)),
+    });
+  }
+
+  #answerWhole(
+    exchange: Exchange,
+    answer: { readonly status: number; readonly headers: HeaderBlock; readonly body: Buffer },
+  ): void {
+    const { status, headers, body } = answer;
+    const { requestId } = exchange.admission;
+    this.#noteAnswered(exchange, status);
+    exchange.responder.answer({ status, headers, requestId, byteLength: body.length }, body);
+  }
+
+  #noteAnswered(exchange: Exchange, status: number): void {
+    this.#activeCount--;
+    this.#metrics.note(status, this.#options.clock.nowMs() - exchange.admission.startedAtMs);
+  }
+}
+
+const anybody: Identified = { kind: 'anybody' };
+const clientGone = apiError('client_closed_request', 'The client has gone.');
+
+function tooLong(limitMs: number): ApiError {
+  return apiError('deadline_exceeded', `The answer took longer than the limit of ${limitMs} ms.`);
+}
+
+function isForOperator({ method, target }: RequestHead): boolean {
+  return (method === 'GET' || method === 'HEAD') && !/^\/v1(?:\/|\?|$)/.test(target);
+}
+
+function keysIn(headers: HeaderBlock): KeyHeaders {
+  return { authorization: headers.get('authorization'), 'x-api-key': headers.get('x-api-key') };
+}
+
+function tenantIn({ admission }: Exchange): TenantOptions | undefined {
+  return admission.identified.kind === 'known' ? admission.identified.tenant : undefined;
+}
+
+const keyHeaders = ['authorization', 'x-api-key'];
+
+/** A key that is for the gateway goes no further. */
+function headersFor(exchange: Exchange): HeaderBlock {
+  const { headers, admission } = exchange;
+  const tenant = tenantIn(exchange);
+  const kept = tenant === undefined ? headers : headers.without(keyHeaders);
+  return kept.with({
+    'x-request-id': admission.requestId,
+    [tenantHeader]: tenant?.name ?? tenantOf(keysIn(headers)),
+  });
+}
