@@ -57,7 +57,7 @@ export {
   type ListenPlace,
   whyPortNotShared,
 } from './http/listen.ts';
-export type { GatewayOptions } from './http/data-path.ts';
+export type { GatewayOptions } from './http/pipeline.ts';
 export {
   jsonAnswer,
   type OwnAnswer,

@@ -5,7 +5,7 @@ import { DeadlineQueue } from '../net/deadlines.ts';
 import { SharedOutput } from '../net/socket-writer.ts';
 import type { GatewayBounds } from '../options.ts';
 import { ClientConnection, type ClientSide } from './client-connection.ts';
-import type { DataPath } from './data-path.ts';
+import type { Pipeline } from './pipeline.ts';
 
 const readBytes = 64 * 1024;
 /** How long an answered connection may take to end. */
@@ -13,7 +13,7 @@ const closingMsMax = 2000;
 
 /** Speaks HTTP/1.1 with clients, on the connections that it is given. */
 export class ClientListener implements ClientSide, Disposable {
-  readonly handler: DataPath;
+  readonly handler: Pipeline;
   readonly bounds: GatewayBounds;
   readonly output: SharedOutput = new SharedOutput();
   readonly idling: DeadlineQueue;
@@ -27,7 +27,7 @@ export class ClientListener implements ClientSide, Disposable {
   #dateSecond = -1;
   #onEmpty: (() => void) | undefined;
 
-  constructor(path: DataPath, clock: Clock) {
+  constructor(path: Pipeline, clock: Clock) {
     const { bounds } = path;
     this.handler = path;
     this.bounds = bounds;

@@ -1,5 +1,5 @@
 import { ClientListener } from './client-listener.ts';
-import { DataPath, type GatewayOptions } from './data-path.ts';
+import { Pipeline, type GatewayOptions } from './pipeline.ts';
 import { listenAt, type ListenOptions, type ListenPlace } from './listen.ts';
 
 /** A gateway that listens. */
@@ -14,7 +14,7 @@ export interface Gateway extends AsyncDisposable {
 
 /** Starts a gateway. Throws `GATEWAY_ADDRESS_IN_USE` and `GATEWAY_LISTEN_FAILED`. */
 export async function startGateway(options: GatewayOptions & ListenOptions): Promise<Gateway> {
-  const path = new DataPath(options);
+  const path = new Pipeline(options);
   const clients = new ClientListener(path, options.clock);
   const server = clients.createServer();
   const place = await listenAt(server, options);

@@ -28,7 +28,7 @@ export interface GatewayOptions {
 }
 
 /** The way of a request through the gateway, whatever protocol brought it. */
-export class DataPath implements RequestHandler, Disposable {
+export class Pipeline implements RequestHandler, Disposable {
   readonly bounds: GatewayBounds;
   isDraining = false;
   readonly #options: GatewayOptions;
