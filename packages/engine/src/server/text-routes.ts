@@ -85,15 +85,15 @@ function tokensOfRequest(request: TokenizeRequest, context: RouteContext): Int32
   }
   const { chat } = context;
   const plan = prepareTools({
-    tools: [],
-    toolChoice: { kind: 'none' },
+    tools: input.tools,
+    toolChoice: { kind: input.tools.length === 0 ? 'none' : 'auto' },
     parallel: true,
     template: chat.template?.text,
   });
   const conversation = {
     messages: input.messages,
     addsGenerationPrompt: true,
-    templateVariables: {},
+    templateVariables: input.templateVariables,
   };
   return tokensOfPrompt(renderChat(conversation, plan, chat), model, 'messages');
 }

@@ -1,7 +1,16 @@
 import { requestBounds } from '../options.ts';
 import { type ParameterTable, readParameters } from '../parameters/parameter-table.ts';
-import { boolean, list, missing, type Reader, string, stringUpTo } from '../parameters/readers.ts';
+import {
+  boolean,
+  list,
+  missing,
+  type Reader,
+  record,
+  string,
+  stringUpTo,
+} from '../parameters/readers.ts';
 import { type ChatMessage, readMessage } from './chat-message.ts';
+import { type FunctionTool, readTools } from './chat-tools.ts';
 import { contradiction } from './generation-options.ts';
 import { type Parsed, parseWith } from './parsed.ts';
 import { readTokens } from './text-input.ts';
@@ -11,7 +20,14 @@ export interface TokenizeRequest {
   readonly model?: string;
   readonly input:
     | { readonly kind: 'text'; readonly text: string }
-    | { readonly kind: 'messages'; readonly messages: readonly ChatMessage[] };
+    | {
+        readonly kind: 'messages';
+        readonly messages: readonly ChatMessage[];
+        /** They are described in the prompt. */
+        readonly tools: readonly FunctionTool[];
+        /** Further variables for the chat template. */
+        readonly templateVariables: Readonly<Record<string, unknown>>;
+      };
   readonly addsSpecialTokens: boolean;
   /** Each token comes with its text. */
   readonly includesPieces: boolean;
@@ -28,6 +44,8 @@ interface TokenizeFields {
   readonly prompt: string;
   readonly content: string;
   readonly messages: readonly ChatMessage[];
+  readonly tools: readonly FunctionTool[];
+  readonly chat_template_kwargs: Readonly<Record<string, unknown>>;
   readonly add_special_tokens: boolean;
   readonly add_special: boolean;
   readonly return_token_strs: boolean;
@@ -50,6 +68,8 @@ const tokenizeTable: ParameterTable<TokenizeFields> = {
       read: list(readMessage, { least: 1, most: requestBounds.messagesMax }),
       note: 'a conversation, rendered by the chat template',
     },
+    tools: { read: readTools, note: 'with messages: functions that the prompt describes' },
+    chat_template_kwargs: { read: record, note: 'with messages: variables for the chat template' },
     add_special_tokens: { read: boolean, note: 'vLLM; default true' },
     add_special: { read: boolean, note: 'llama.cpp; default false' },
     return_token_strs: { read: boolean, note: 'vLLM; adds the text of each token' },
@@ -104,7 +124,9 @@ function inputOf(fields: Partial<TokenizeFields>): TokenizeRequest['input'] {
       "'prompt', 'content' and 'messages' are each the input: send one.",
     );
   }
-  if (messages !== undefined) return { kind: 'messages', messages };
+  const { tools = [], chat_template_kwargs: templateVariables = {} } = fields;
+  if (messages !== undefined) return { kind: 'messages', messages, tools, templateVariables };
+  if (tools.length > 0) throw contradiction('tools', "'tools' is allowed only with 'messages'.");
   const text = prompt ?? content;
   if (text === undefined) throw missing('prompt');
   return { kind: 'text', text };
