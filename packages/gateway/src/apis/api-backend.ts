@@ -1,9 +1,9 @@
-import { apiError, type ApiError, errorHeaders } from '@millrace/openai';
+import { apiError, type ApiError } from '@millrace/openai';
 import { messageOf } from '@millrace/stdx';
 import type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { BytesBody, discardBody, readBody } from '../messages/body.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
-import { errorBodyFor, errorEventFor } from './api-errors.ts';
+import { errorBodyFor, errorEventFor, errorHeadersFor } from './api-errors.ts';
 import { type ApiRoute, apiRouteOf, type TranslatedApi } from './api-route.ts';
 import { translateCount, translateMessages } from './messages-translation.ts';
 import { translateResponses } from './responses-translation.ts';
@@ -132,7 +132,10 @@ function withRequestId(answer: BackendAnswer, request: BackendRequest): BackendA
 function refused(request: BackendRequest, error: ApiError): BackendAnswer {
   const requestId = request.headers.get('x-request-id') ?? null;
   const body = errorBodyFor(request.target, error, requestId);
-  return answered(HeaderBlock.of(errorHeaders(error)), { status: error.status, body });
+  return answered(HeaderBlock.of(errorHeadersFor(request.target, error, requestId)), {
+    status: error.status,
+    body,
+  });
 }
 
 function answered(headers: HeaderBlock, { status, body }: WholeAnswer): BackendAnswer {

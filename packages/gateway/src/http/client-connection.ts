@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { apiError, type ApiError, errorHeaders, requestTimeout } from '@millrace/openai';
-import { errorBodyFor } from '../apis/api-errors.ts';
+import { apiError, type ApiError, requestTimeout } from '@millrace/openai';
+import { errorBodyFor, errorHeadersFor } from '../apis/api-errors.ts';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import { fieldBlock } from '../http1/field-block.ts';
 import { RequestParser } from '../http1/request-parser.ts';
@@ -213,9 +213,12 @@ export class ClientConnection implements Responder {
     const admission = this.#admission;
     if (this.#state === 'idle' || this.#state === 'head') this.#method = 'GET';
     this.#state = 'body';
-    const headers = HeaderBlock.of({ ...errorHeaders(error), 'content-type': 'application/json' });
     const requestId = admission?.requestId ?? '';
     const target = admission === undefined ? '/' : this.#target;
+    const headers = HeaderBlock.of({
+      ...errorHeadersFor(target, error, requestId),
+      'content-type': 'application/json',
+    });
     const body = Buffer.from(errorBodyFor(target, error, requestId === '' ? null : requestId));
     this.answer({ status: error.status, headers, requestId, byteLength: body.length }, body);
   }

@@ -1,7 +1,7 @@
-import { apiError, type ApiError, draining, errorHeaders } from '@millrace/openai';
+import { apiError, type ApiError, draining } from '@millrace/openai';
 import { type Clock, messageOf } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
-import { errorBodyFor } from '../apis/api-errors.ts';
+import { errorBodyFor, errorHeadersFor } from '../apis/api-errors.ts';
 import type { Backend, BackendAnswer } from '../backends/backend.ts';
 import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -162,10 +162,12 @@ export class Pipeline implements RequestHandler, Disposable {
   }
 
   #refuse(exchange: Exchange, error: ApiError): void {
+    const { requestId } = exchange.admission;
+    const headers = errorHeadersFor(exchange.target, error, requestId);
     this.#answerWhole(exchange, {
       status: error.status,
-      headers: HeaderBlock.of({ ...errorHeaders(error), 'content-type': 'application/json' }),
-      body: Buffer.from(errorBodyFor(exchange.target, error, exchange.admission.requestId)),
+      headers: HeaderBlock.of({ ...headers, 'content-type': 'application/json' }),
+      body: Buffer.from(errorBodyFor(exchange.target, error, requestId)),
     });
   }
 

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { after, describe } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { createEngine, type EngineServer, serveEngine } from '@millrace/engine';
 import { FakeEngine, pausingPiece } from '@millrace/engine/testing';
 import { requireTestModel } from '@millrace/llama/testing';
-import { type ServerUnderTest, testOpenAiClient } from '../testing/openai-client-contract.ts';
+import { testOpenAiClient } from '../testing/openai-client-contract.ts';
+import { ProductUnderTest } from '../testing/product-under-test.ts';
+import type { ServerUnderTest } from '../testing/server-under-test.ts';
 
-const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
 const anyPort = { host: '127.0.0.1', port: 0 } as const;
 
 function urlOf({ address }: EngineServer): string {
@@ -51,31 +49,11 @@ describe('the openai client with a server of the engine', () => {
 });
 
 describe('the openai client with the whole product', () => {
-  let child: ChildProcess | undefined;
-  let opened: Promise<ServerUnderTest> | undefined;
-  after(async () => {
-    if (child === undefined || child.exitCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    await ended;
-  });
-  const open = async (modelPath: string): Promise<ServerUnderTest> => {
-    const flags = ['--port=0', '--no-open', '--no-tune', `--model=${modelPath}`];
-    child = spawn(process.execPath, [...process.execArgv, program, 'up', ...flags], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    assert.ok(child.stdout !== null);
-    let log = '';
-    for await (const text of child.stdout) {
-      log += String(text);
-      const url = /http:\/\/127\.0\.0\.1:\d+(?=\/v1)/.exec(log)?.[0];
-      if (url !== undefined) return { url };
-    }
-    throw new Error(`millrace up ended before it served: ${log}`);
-  };
+  const product = new ProductUnderTest();
+  after(() => product[Symbol.asyncDispose]());
   testOpenAiClient(async (t) => {
     const modelPath = requireTestModel(t);
-    return modelPath === undefined ? undefined : (opened ??= open(modelPath));
+    return modelPath === undefined ? undefined : product.open(modelPath);
   });
 });
 

@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import OpenAI, {
   APIConnectionTimeoutError,
   APIUserAbortError,
   BadRequestError,
   NotFoundError,
 } from 'openai';
-
-/** A server under test. */
-export interface ServerUnderTest {
-  /** Without `/v1`. */
-  readonly url: string;
-}
-
-/** Opens a server for one test, or skips the test and returns nothing. */
-export type OpenServer = (t: TestContext) => Promise<ServerUnderTest | undefined>;
+import type { OpenServer } from './server-under-test.ts';
 
 interface World {
   readonly client: OpenAI;
