@@ -24,7 +24,7 @@ const traceRequests = 1000;
 const seedMax = 10_000;
 const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
                              [--rounds 3] [--continue] [--traces FOLDER] [--install] [--quick] --model FILE
-       millrace bench parameters [--only ${parameterSides.join(',')}] [--install] --model FILE
+       millrace bench parameters [--only ${parameterSides.join(',')}] [--continue] [--install] --model FILE
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
@@ -32,7 +32,7 @@ const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
        millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
        millrace bench kernel [--rounds 3] [--seconds 5]
 
-Measures side by side in one run, prints a table and writes it to results/. --continue adds rounds to the table that is
+Measures side by side in one run, prints a table and writes it to results/. --continue adds rounds, or sides, to the table that is
 there; --install lets peers of several GB be installed.
 `;
 

@@ -8,7 +8,7 @@ import type { BenchContext } from './comparison.ts';
 import { inRounds } from './rounds.ts';
 
 /** Clients that never pause, the time until pools have grown and batches overlap, and the time that counts. */
-const saturation = { concurrency: 32, warmMs: 10_000, windowMs: 30_000 };
+const saturation = { concurrency: 32, warmMs: 8000, windowMs: 25_000 };
 /** The same for a run that only shows that everything works. */
 const quickSaturation = { concurrency: 8, warmMs: 1000, windowMs: 3000 };
 const modes = ['adaptive', 'static-ragged', 'static'] as const;

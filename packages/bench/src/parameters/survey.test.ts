@@ -7,7 +7,7 @@ import type { Side } from '../sides/side.ts';
 import { chatRoute } from './chat-probes.ts';
 import { ignoredByMillrace, parameterPage } from './parameter-page.ts';
 import type { Verdict } from './probe.ts';
-import { type Survey, surveyParameters } from './survey.ts';
+import { joinedSurveys, plainSurvey, type Survey, surveyFrom, surveyParameters } from './survey.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -87,4 +87,16 @@ test('the page has a row for each parameter, and what Millrace ignores is told',
   assert.match(page, /^\| `temprature` \| 0\.5 \| refused \(400\) \|$/m);
   assert.match(page, /^- `temprature`: there is no temprature$/m);
   assert.ok(ignoredByMillrace(survey).includes(`${chatRoute} n 2`));
+});
+
+test('a survey is written and read back, and another side joins it', async (t) => {
+  const side = await serveFake(t);
+  const first = await surveyParameters([side], () => undefined);
+  const written = JSON.stringify(plainSurvey(first));
+  const back = surveyFrom(JSON.parse(written) as ReturnType<typeof plainSurvey>);
+  assert.deepEqual(plainSurvey(back), plainSurvey(first));
+  const second = await surveyParameters([{ ...side, name: 'peer' }], () => undefined);
+  const both = joinedSurveys(back, second);
+  assert.deepEqual(both.sides, ['millrace', 'peer']);
+  assert.match(parameterPage(both, 'c'), /^\| `n` \| 2 \| ignored \| ignored \|$/m);
 });

@@ -61,6 +61,53 @@ export async function surveyParameters(
   return { sides: [...asked], rows, notes };
 }
 
+/** A survey with the findings of another one added; where both asked a side, the later one's stand. */
+export function joinedSurveys(before: Survey, later: Survey): Survey {
+  const kept = before.sides.filter((side) => !later.sides.includes(side));
+  return {
+    sides: [...kept, ...later.sides],
+    rows: later.rows.map(({ probe, findings }) => {
+      const earlier = before.rows.find((row) => isSameProbe(row.probe, probe));
+      return { probe, findings: new Map([...(earlier?.findings ?? []), ...findings]) };
+    }),
+    notes: later.notes,
+  };
+}
+
+/** A survey as plain values, and back; a parameter that is not asked about any more is left out. */
+export function plainSurvey({ sides, rows }: Survey): PlainSurvey {
+  return {
+    sides,
+    rows: rows.map(({ probe: { route, name, shown }, findings }) => ({
+      probe: { route, name, shown },
+      findings: [...findings],
+    })),
+  };
+}
+
+export function surveyFrom({ sides, rows }: PlainSurvey): Survey {
+  const found = rows.flatMap(({ probe: plain, findings }) => {
+    const probe = allProbes.find((candidate) => isSameProbe(candidate, plain));
+    return probe === undefined ? [] : [{ probe, findings: new Map(findings) }];
+  });
+  return { sides, rows: found, notes: [] };
+}
+
+type ProbeName = Pick<Probe, 'route' | 'name' | 'shown'>;
+
+/** What is written of a survey. */
+export interface PlainSurvey {
+  readonly sides: readonly string[];
+  readonly rows: readonly {
+    readonly probe: ProbeName;
+    readonly findings: readonly (readonly [side: string, finding: Finding])[];
+  }[];
+}
+
+function isSameProbe(one: ProbeName, other: ProbeName): boolean {
+  return one.route === other.route && one.name === other.name && one.shown === other.shown;
+}
+
 /** A side that does not answer is a finding too. */
 async function tryOn(running: RunningSide, probe: Probe): Promise<Finding> {
   const ask = asker(
