@@ -98,6 +98,9 @@ function streaming(): readonly Omit<Probe, 'route'>[] {
   ];
 }
 
+/** The default model's end of text is made so likely that an answer ends at once, if it may. */
+const ending = { logit_bias: { '2': 100 }, max_tokens: 20 };
+
 /** Not OpenAI's: what clients of llama.cpp and of vLLM send. */
 function extensions(): readonly Omit<Probe, 'route'>[] {
   return [
@@ -118,14 +121,14 @@ function extensions(): readonly Omit<Probe, 'route'>[] {
     {
       name: 'ignore_eos',
       shown: 'true',
-      fields: { ignore_eos: true, max_tokens: 400 },
-      isHonoured: isCutAfter(400),
+      fields: { ...ending, ignore_eos: true },
+      isHonoured: isCutAfter(ending.max_tokens),
     },
     {
       name: 'min_tokens',
-      shown: '400',
-      fields: { min_tokens: 400, max_tokens: 400 },
-      isHonoured: isCutAfter(400),
+      shown: '20',
+      fields: { ...ending, min_tokens: 20 },
+      isHonoured: isCutAfter(ending.max_tokens),
     },
     {
       name: 'grammar',

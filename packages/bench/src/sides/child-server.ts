@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { BenchError } from '../errors.ts';
@@ -25,6 +25,7 @@ export async function startChild(step: {
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-4000)));
   const url = `http://127.0.0.1:${port}`;
   const ended = once(child, 'exit');
+  const leave = endWithUs(child);
   for (let waitedMs = 0; ; waitedMs += lookMs) {
     if (child.exitCode !== null || waitedMs > startMsMax) {
       child.kill('SIGKILL');
@@ -51,7 +52,22 @@ export async function startChild(step: {
       const cut = setTimeout(() => child.kill('SIGKILL'), 5000);
       await ended;
       clearTimeout(cut);
+      leave();
     },
+  };
+}
+
+/** A measurement that is told to end takes its servers along; the function returned undoes that. */
+function endWithUs(child: ChildProcess): () => void {
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+  const end = (): void => {
+    child.kill('SIGKILL');
+    // Other servers of this measurement have handlers of their own, which run first.
+    setImmediate(() => process.exit(1));
+  };
+  for (const signal of signals) process.once(signal, end);
+  return () => {
+    for (const signal of signals) process.off(signal, end);
   };
 }
 
