@@ -45,7 +45,9 @@ export type {
   RequestRecord,
 } from './requests/request-record.ts';
 export type { LossCounts, ProgramCost, ProgramState } from './live/probe-object.ts';
-export { KernelProbe, type KernelProbeName, type RecordVisitor } from './live/kernel-probe.ts';
+export { AdoptedProbe } from './live/adopted-probe.ts';
+export { KernelProbe } from './live/kernel-probe.ts';
+export type { HandedProbe, KernelProbeName, RecordVisitor } from './live/probe-form.ts';
 export type { WatchFilter } from './live/watch-filter.ts';
 export {
   encodeRecordedEvent,

@@ -1,4 +1,5 @@
 import { type BpfMap, type LoadedObject, openRingBuffer, type RingBuffer } from '@millrace/bpf';
+import type { HandedProbe, KernelProbeName, RecordVisitor } from './probe-form.ts';
 import {
   type LossCounts,
   ProbeObject,
@@ -12,12 +13,6 @@ import {
   watchPorts,
   watchProcesses,
 } from './watch-filter.ts';
-
-/** Takes a record's bytes: valid during the call only. */
-export type RecordVisitor = (view: DataView, offset: number, byteLength: number) => void;
-
-/** Probes that tell through a ring: connections, TCP underneath them, the threads of processes. */
-export type KernelProbeName = 'sockets' | 'tcp-health' | 'run-queue';
 
 /** What of the filter each probe goes by. */
 const filtersOf: Readonly<Record<KernelProbeName, readonly ('ports' | 'targets')[]>> = {
@@ -89,6 +84,12 @@ export class KernelProbe implements Disposable {
 
   losses(): LossCounts {
     return this.#object.losses();
+  }
+
+  /** Leaves the probe to what this process executes next, as `AdoptedProbe` takes it. */
+  handOver(): HandedProbe {
+    const parts = this.#object.handOver(['events', 'losses']);
+    return { name: this.name, programs: this.programs, parts };
   }
 
   [Symbol.dispose](): void {

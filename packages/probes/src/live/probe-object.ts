@@ -1,6 +1,9 @@
 import {
   attachTrace,
+  type BpfMap,
   type ConstantValue,
+  type HandedOver,
+  handOver,
   type Link,
   loadObject,
   type LoadedObject,
@@ -72,15 +75,16 @@ export class ProbeObject implements Disposable {
 
   /** The probe's account, all processors together. */
   losses(): LossCounts {
-    const sums = [0, 0, 0, 0];
-    for (const value of this.loaded.map('losses').lookupPerCpu(0) ?? []) {
-      const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-      for (const [at] of sums.entries()) {
-        sums[at] = (sums[at] ?? 0) + Number(view.getBigUint64(at * 8, true));
-      }
-    }
-    const [attempted = 0, delivered = 0, dropped = 0, discarded = 0] = sums;
-    return { attempted, delivered, dropped, discarded };
+    return sumLosses(this.loaded.map('losses'));
+  }
+
+  /** Leaves maps, by name, and everything attached to what this process executes next. */
+  handOver(maps: readonly string[]): HandedOver {
+    const links = this.#links.map((link, index) => [`link-${index}`, link] as const);
+    return handOver({
+      maps: maps.map((name) => this.loaded.map(name)),
+      links: Object.fromEntries(links),
+    });
   }
 
   /** Runs of the attached programs and their time; zero unless the kernel's statistics are on. */
@@ -116,6 +120,19 @@ export class ProbeObject implements Disposable {
     }
     return states;
   }
+}
+
+/** The account that a probe keeps in its map `losses`. */
+export function sumLosses(map: BpfMap): LossCounts {
+  const sums = [0, 0, 0, 0];
+  for (const value of map.lookupPerCpu(0) ?? []) {
+    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+    for (const [at] of sums.entries()) {
+      sums[at] = (sums[at] ?? 0) + Number(view.getBigUint64(at * 8, true));
+    }
+  }
+  const [attempted = 0, delivered = 0, dropped = 0, discarded = 0] = sums;
+  return { attempted, delivered, dropped, discarded };
 }
 
 function attachAsTrace(loaded: LoadedObject, program: string): readonly Link[] {

@@ -8,6 +8,12 @@ import { isLlmRequest } from '../trace/llm-request.ts';
 import { Teller, type TellingForm } from '../trace/teller.ts';
 import { traceLineJsonSchema } from '../trace/trace-schema.ts';
 import { TracePipeline } from '../trace/trace-pipeline.ts';
+import {
+  becomeUnprivileged,
+  type HandedTrace,
+  handedVariable,
+  UnprivilegedTrace,
+} from '../trace/unprivileged-trace.ts';
 import { resolveWatch, type Watched } from '../trace/watch-choice.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -60,6 +66,10 @@ const settingsTable: SettingTable = {
     value: 'FILE',
     help: 'keep what the kernel told, for --replay; it holds prompts',
   },
+  unprivileged: {
+    kind: 'switch',
+    help: 'give up every privilege once attached; servers and engines that come later are not found',
+  },
   replay: { kind: 'text', value: 'FILE', help: 'tell a recording again, without privileges' },
   help: { kind: 'switch', help: 'say this' },
 };
@@ -94,12 +104,11 @@ export async function runTraceCommand(
 }
 
 async function follow(values: Values, terminal: Terminal): Promise<number> {
-  const watched = resolveWatch({
-    ...numberOf(values, 'pid'),
-    ...numberOf(values, 'port'),
-    ...(values.has('comm') ? { comm: String(values.get('comm')) } : {}),
-    ...(values.has('cgroup') ? { cgroup: String(values.get('cgroup')) } : {}),
-  });
+  const handed = handedTraceOf(values, terminal);
+  const watched = handed?.watched ?? watchedOf(values);
+  if (values.get('unprivileged') === true && handed === undefined) {
+    return explained(() => becomeUnprivileged(watched, terminal.env));
+  }
   const ending = new AbortController();
   const epochNs = Date.now() * 1e6 - Number(process.hrtime.bigint());
   let losses: () => Readonly<Record<string, LossCounts>> = () => ({});
@@ -115,17 +124,23 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
     isWanted: (record) => watched.tellsAll || isLlmRequest(record),
   });
   const recordPath = values.get('record');
-  using live = startLive({
-    watched,
-    pipeline,
-    epochNs,
-    budget: {
-      costShareMax: Number(values.get('probe-cpu-percent-max') ?? costPercentMax) / 100,
-      droppedShareMax,
-    },
-    onShed: (probe, reason) => terminal.err(`turned off ${probe}: ${reason}\n`),
-    ...(typeof recordPath === 'string' ? { recordPath } : {}),
-  });
+  using live =
+    handed === undefined
+      ? explained(
+          () =>
+            new LiveTrace({
+              watched,
+              pipeline,
+              epochNs,
+              budget: {
+                costShareMax: Number(values.get('probe-cpu-percent-max') ?? costPercentMax) / 100,
+                droppedShareMax,
+              },
+              onShed: (probe, reason) => terminal.err(`turned off ${probe}: ${reason}\n`),
+              ...(typeof recordPath === 'string' ? { recordPath } : {}),
+            }),
+        )
+      : new UnprivilegedTrace(handed, pipeline);
   losses = () => Object.fromEntries(live.status.map((probe) => [probe.name, probe.losses]));
   describeStart(watched, live, terminal);
   using _signals = endOnSignal(ending);
@@ -161,9 +176,31 @@ function tellingOf(values: Values): {
   };
 }
 
-function startLive(options: ConstructorParameters<typeof LiveTrace>[0]): LiveTrace {
+function watchedOf(values: Values): Watched {
+  return resolveWatch({
+    ...numberOf(values, 'pid'),
+    ...numberOf(values, 'port'),
+    ...(values.has('comm') ? { comm: String(values.get('comm')) } : {}),
+    ...(values.has('cgroup') ? { cgroup: String(values.get('cgroup')) } : {}),
+  });
+}
+
+/** What the program before this one has attached, where it gave up its privileges. */
+function handedTraceOf(values: Values, terminal: Terminal): HandedTrace | undefined {
+  const handed = terminal.env[handedVariable];
+  if (values.get('unprivileged') !== true) return undefined;
+  if (values.has('record')) {
+    throw new ServerError('--record and --unprivileged are both given; give one', {
+      code: 'SERVER_SETTING_INVALID',
+    });
+  }
+  return handed === undefined ? undefined : (JSON.parse(handed) as HandedTrace);
+}
+
+/** Says what a fault of the kernel view may need. */
+function explained<Result>(start: () => Result): Result {
   try {
-    return new LiveTrace(options);
+    return start();
   } catch (cause) {
     const hint =
       process.getuid?.() === 0
@@ -205,7 +242,11 @@ function replay(path: string, values: Values, terminal: Terminal): number {
   return 0;
 }
 
-function describeStart(watched: Watched, live: LiveTrace, terminal: Terminal): void {
+function describeStart(
+  watched: Watched,
+  live: LiveTrace | UnprivilegedTrace,
+  terminal: Terminal,
+): void {
   const servers = watched.servers.map(
     ({ comm, tgid, ports }) => `${comm} (${tgid}) on ${ports.join(', ')}`,
   );
@@ -218,7 +259,11 @@ function describeStart(watched: Watched, live: LiveTrace, terminal: Terminal): v
   }
 }
 
-function describeEnd(live: LiveTrace, teller: Teller, terminal: Terminal): void {
+function describeEnd(
+  live: LiveTrace | UnprivilegedTrace,
+  teller: Teller,
+  terminal: Terminal,
+): void {
   const sums = live.status.map(
     ({ name, losses }) =>
       `${name}: ${losses.attempted} events attempted = ${losses.delivered} delivered + ${losses.dropped} dropped + ${losses.discarded} discarded`,
