@@ -13,7 +13,7 @@ import { EndpointTries } from './endpoint-tries.ts';
 import type { Endpoint } from './endpoint.ts';
 import { noneServing, unavailableOf } from './look-at-endpoint.ts';
 import { type ModelAliases, type ModelChoice, routeModel } from './model-routes.ts';
-import { type PromptFacts, promptFactsOf } from './prompt-facts.ts';
+import { type PromptFacts, promptFactsOf, withModel } from './prompt-facts.ts';
 import {
   hintsOf,
   type RouteHints,
@@ -289,15 +289,4 @@ async function pause(clock: Clock, pauseMs: number, cancellation: Cancellation):
     };
     cancellation.subscribe(end);
   });
-}
-
-/** The request as it goes to an endpoint: its bytes as they came, unless the model has another name there. */
-function withModel(
-  request: BackendRequest,
-  facts: PromptFacts,
-  model: string | undefined,
-): BackendRequest {
-  if (model === facts.model) return request;
-  const parsed = JSON.parse(request.body.toString('utf8')) as object;
-  return { ...request, body: Buffer.from(JSON.stringify({ ...parsed, model })) };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
-import { promptFactsOf } from './prompt-facts.ts';
+import { promptFactsOf, withModel } from './prompt-facts.ts';
 
 function factsOf(body: unknown, type = 'application/json'): ReturnType<typeof promptFactsOf> {
   return promptFactsOf({
@@ -43,4 +44,16 @@ test('refuses what it cannot route, naming the field', () => {
   assert.equal('refused' in broken && broken.refused.code, 'body_not_json');
   const wrong = factsOf({ model: 7 });
   assert.equal('refused' in wrong && wrong.refused.param, 'model');
+});
+
+test('another name of the model leaves every other byte as it came', () => {
+  const text = '{ "b" : 1e2, "model":"fast",\n"messages":["\\u0041"], "b": null }';
+  const body = Buffer.from(text);
+  const headers = HeaderBlock.of({ 'content-type': 'application/json' });
+  const request = { method: 'POST', target: '/', headers, body, cancellation: new Cancellation() };
+  const facts = promptFactsOf(request);
+  assert.ok('prompt' in facts);
+  assert.equal(withModel(request, facts, 'fast'), request);
+  const sent = withModel(request, facts, 'small').body.toString();
+  assert.equal(sent, text.replace('fast', 'small'));
 });

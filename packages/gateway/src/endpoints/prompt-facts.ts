@@ -1,5 +1,13 @@
-import { apiError, type ApiError, bodyNotJson } from '@millrace/openai';
-import { messageOf } from '@millrace/stdx';
+import {
+  apiError,
+  type ApiError,
+  bodyNotJson,
+  copyPrompt,
+  replaceFields,
+  routingFields,
+  scanBody,
+  type ScannedBody,
+} from '@millrace/openai';
 import type { BackendRequest } from '../backends/backend.ts';
 
 /** What routing must know of a request. */
@@ -13,6 +21,8 @@ export interface PromptFacts {
   /** Tokens that the answer may have, as far as the request says. */
   readonly outputTokensMax: number;
   readonly isStream: boolean;
+  /** The body in which they stand; undefined where it is no JSON object. */
+  readonly scanned: ScannedBody | undefined;
 }
 
 /** Bytes of a prompt that make a token, about; for English text and most vocabularies. */
@@ -25,39 +35,53 @@ export function promptFactsOf(
 ): PromptFacts | { readonly refused: ApiError } {
   const type = request.headers.get('content-type') ?? '';
   if (request.body.length === 0 || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type))
-    return factsOf(undefined, {});
-  let body: unknown;
-  try {
-    body = JSON.parse(request.body.toString('utf8'));
-  } catch (error) {
-    return { refused: bodyNotJson(messageOf(error)) };
-  }
-  if (typeof body !== 'object' || body === null || !('model' in body))
-    return factsOf(undefined, {});
-  const { model } = body;
-  if (typeof model === 'string') return factsOf(model, { ...body });
-  return { refused: apiError('invalid_type', '"model" must be a string.', { param: 'model' }) };
+    return noFacts;
+  const scan = scanBody(request.body);
+  if (scan.kind === 'scanned') return factsOf(scan.body);
+  // JSON of another kind than an object names nothing: its engine says what it makes of it.
+  if (scan.problem.code === 'not_an_object') return noFacts;
+  return { refused: bodyNotJson(scan.problem.message) };
 }
 
-function factsOf(model: string | undefined, body: Readonly<Record<string, unknown>>): PromptFacts {
-  const parts = [
-    body['system'],
-    body['tools'],
-    body['messages'] ?? body['prompt'] ?? body['input'],
-  ];
-  const given = parts.filter((part) => part !== undefined);
-  const prompt = given.length === 0 ? noPrompt : Buffer.from(JSON.stringify(given));
+const noFacts: PromptFacts = {
+  model: undefined,
+  prompt: noPrompt,
+  promptTokens: 0,
+  outputTokensMax: 0,
+  isStream: false,
+  scanned: undefined,
+};
+
+function factsOf(scanned: ScannedBody): PromptFacts | { readonly refused: ApiError } {
+  const kind = scanned.kindOf('model');
+  if (kind === undefined) return noFacts;
+  if (kind !== 'string')
+    return { refused: apiError('invalid_type', '"model" must be a string.', { param: 'model' }) };
+  const { model, isStream, outputTokensMax, promptBytes } = routingFields(scanned);
+  const room = Buffer.allocUnsafe(promptBytes);
+  const prompt = room.subarray(0, copyPrompt(scanned, room));
   return {
     model,
     prompt,
     promptTokens: Math.ceil(prompt.length / bytesPerToken),
-    outputTokensMax: countOf(body['max_completion_tokens'] ?? body['max_tokens']),
-    isStream: body['stream'] === true,
+    outputTokensMax: countOf(outputTokensMax),
+    isStream,
+    scanned,
   };
 }
 
-function countOf(value: unknown): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
+/** The request with another model's name in it, its other bytes as they came. */
+export function withModel(
+  request: BackendRequest,
+  facts: PromptFacts,
+  model: string | undefined,
+): BackendRequest {
+  if (model === facts.model || facts.scanned === undefined || model === undefined) return request;
+  return { ...request, body: Buffer.concat(replaceFields(facts.scanned, { model })) };
+}
+
+function countOf(value: number | undefined): number {
+  return value !== undefined && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
 /** Tokens in a block of so many bytes, about. */
