@@ -89,3 +89,5 @@ export {
   TenantDirectory,
   type TenantOptions,
 } from './identity/tenant-directory.ts';
+export { checkIdentity, type CheckedIdentity, type TlsIdentity } from './tls/tls-identity.ts';
+export { ticketKeyBytes, type TlsOptions } from './tls/tls-server.ts';

@@ -13,6 +13,8 @@ export interface GatewayBounds {
   readonly requestMsMax: number;
   /** A connection may wait so long for its next request. */
   readonly idleMsMax: number;
+  /** Requests at once on one connection, where it speaks HTTP/2. */
+  readonly streamsMax: number;
   /** Connections from clients. */
   readonly connectionsMax: number;
   /** Connections to a backend. */
@@ -33,6 +35,7 @@ export const gatewayDefaults: GatewayBounds = {
   headMsMax: 15_000,
   requestMsMax: 60_000,
   idleMsMax: 75_000,
+  streamsMax: 256,
   connectionsMax: 4096,
   backendConnectionsMax: 4096,
   firstByteMsMax: 600_000,

@@ -1,0 +1,1 @@
+export { makeIdentity } from './certificate.ts';
