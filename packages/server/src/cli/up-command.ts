@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { gatewayDefaults, GatewayError, HttpBackend, type ListenPlace } from '@millrace/gateway';
+import { gatewayDefaults, GatewayError, HttpBackend } from '@millrace/gateway';
 import { randomSeed, systemClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { createAdminRoute } from '../admin/admin-route.ts';
@@ -94,7 +94,7 @@ async function serveConfigured(
   }
   await using served = await serveEndpoints(file, settings, terminal);
   greet(terminal, {
-    place: served.lanes.place,
+    lanes: served.lanes,
     modelId: served.fleet.endpoints.flatMap(({ models }) => models)[0]?.id ?? 'MODEL',
   });
   return await untilToldToEnd(served.lanes, settings, terminal);
@@ -132,7 +132,7 @@ async function serveOwnModel(settings: Settings, terminal: Terminal): Promise<nu
   await using _started = lanes;
   await lanes.start();
   await starting;
-  greet(terminal, { place: lanes.place, modelId: engine.modelId });
+  greet(terminal, { lanes, modelId: engine.modelId });
   return await untilToldToEnd(lanes, settings, terminal);
 }
 
@@ -141,7 +141,7 @@ async function untilToldToEnd(
   settings: Settings,
   terminal: Terminal,
 ): Promise<number> {
-  const address = webAddress(lanes.place);
+  const address = webAddress(lanes);
   if (settings.values.get('no-open') !== true && address !== undefined)
     openBrowser(`${address}/`, terminal);
   await waitForEnd(terminal.env);
@@ -214,15 +214,15 @@ function engineEnvironment(env: Terminal['env']): NodeJS.ProcessEnv {
 
 function greet(
   terminal: Terminal,
-  served: { readonly place: ListenPlace; readonly modelId: string },
+  served: { readonly lanes: LaneCrew; readonly modelId: string },
 ): void {
   const body = JSON.stringify({
     model: served.modelId,
     messages: [{ role: 'user', content: 'What is the capital of France? Answer in one sentence.' }],
     stream: true,
   });
-  const { place } = served;
-  const address = webAddress(place) ?? 'http://localhost';
+  const { place, scheme } = served.lanes;
+  const address = webAddress(served.lanes) ?? `${scheme}://localhost`;
   const socket = 'socket' in place ? `--unix-socket ${place.socket} ` : '';
   terminal.out(
     `\n  Millrace serves ${served.modelId}\n\n` +
@@ -233,8 +233,8 @@ function greet(
 }
 
 /** Where a browser finds the gateway; undefined when it listens on a Unix socket. */
-function webAddress(place: ListenPlace): string | undefined {
-  return 'socket' in place ? undefined : `http://${shownHost(place.host)}:${place.port}`;
+function webAddress({ place, scheme }: LaneCrew): string | undefined {
+  return 'socket' in place ? undefined : `${scheme}://${shownHost(place.host)}:${place.port}`;
 }
 
 function shownHost(host: string): string {

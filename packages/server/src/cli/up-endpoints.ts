@@ -1,15 +1,17 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { type ListenPlace, registerEndpointMetrics } from '@millrace/gateway';
 import { messageOf, randomSeed, systemClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
 import { createAdminRoute } from '../admin/admin-route.ts';
 import { EndpointFleet } from '../compose/endpoint-fleet.ts';
-import type { FileConfig } from '../config/file-schema.ts';
+import type { FileConfig, TlsPaths } from '../config/file-schema.ts';
 import { readConfigFile } from '../config/read-config-file.ts';
 import type { Settings } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
 import { LaneCrew } from '../lanes/lane-crew.ts';
 import { laneCount, lanesByDefault } from '../lanes/lane-count.ts';
+import { TlsFiles } from '../lanes/tls-files.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The file is looked at this often for a change. */
@@ -32,21 +34,26 @@ export async function serveEndpoints(
   const onNews = (news: string): void => terminal.err(`millrace: ${news}\n`);
   const registry = new Registry();
   const lanes = new LaneCrew({
-    ...start,
+    lanes: start.lanes,
+    listen: start.listen,
     seed: randomSeed(),
     clock: systemClock,
     registry,
     source: () => fleet.source,
+    tls: () => tlsFiles?.tls,
     answer: (asked) => admin(asked),
     onLaneEnded: (lane) => fleet.takeBackLane(lane),
     onNews,
   });
+  await using opened = new AsyncDisposableStack();
+  const tlsFiles = opened.use(tlsFilesOf(config, { file, lanes, onNews }));
   const fleet = await EndpointFleet.open(config, {
     env: terminal.env,
     lanes: start.lanes,
     onNews,
     onLearned: (endpoint) => lanes.publish({ kind: 'learned', endpoint }),
   });
+  opened.use(fleet);
   const admin = createAdminRoute({
     readGateway: () => lanes.readMetrics(),
     served: fleet.served,
@@ -55,22 +62,35 @@ export async function serveEndpoints(
     endpoints: () => fleet.endpoints,
     activeCount: (endpoint) => fleet.activeCount(endpoint),
   });
-  try {
-    await lanes.start();
-  } catch (error) {
-    await fleet[Symbol.asyncDispose]();
-    throw error;
-  }
-  const stopWatching = watch(file, { lanes, fleet, start, settings, onNews });
+  opened.use(lanes);
+  await lanes.start();
+  opened.defer(watch(file, { lanes, fleet, start, settings, tlsFiles, onNews }));
+  const kept = opened.move();
   return {
     lanes,
     fleet,
-    [Symbol.asyncDispose]: async () => {
-      stopWatching();
-      await lanes[Symbol.asyncDispose]();
-      await fleet[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** The files of a certificate stand beside the configuration, unless their paths are absolute. */
+function tlsFilesOf(
+  { listen }: FileConfig,
+  step: {
+    readonly file: string;
+    readonly lanes: LaneCrew;
+    readonly onNews: (news: string) => void;
+  },
+): TlsFiles | undefined {
+  if (listen?.tls === undefined) return undefined;
+  const { cert, key } = listen.tls;
+  const folder = dirname(step.file);
+  return new TlsFiles({
+    paths: { cert: resolve(folder, cert), key: resolve(folder, key) },
+    clock: systemClock,
+    onChange: (tls) => step.lanes.publish({ kind: 'tls', tls }),
+    onNews: step.onNews,
+  });
 }
 
 /** Takes the file over when it changes, or when SIGHUP comes: one change after the other. */
@@ -103,6 +123,7 @@ interface ReloadStep {
   readonly fleet: EndpointFleet;
   readonly start: LaneStart;
   readonly settings: Settings;
+  readonly tlsFiles: TlsFiles | undefined;
   readonly onNews: (news: string) => void;
 }
 
@@ -110,8 +131,9 @@ async function reloadFrom(file: string, step: ReloadStep): Promise<void> {
   try {
     const config = readConfig(file);
     await step.fleet.replace(config, (table) => step.lanes.replaceTable(table));
+    step.tlsFiles?.reload();
     const wanted = startOf(config, step.settings);
-    const later = (['listen', 'lanes'] as const).filter(
+    const later = (['listen', 'lanes', 'tls'] as const).filter(
       (key) => JSON.stringify(wanted[key]) !== JSON.stringify(step.start[key]),
     );
     const note = later.map((key) => `; "${key}" changes only at the next start`).join('');
@@ -129,12 +151,14 @@ async function reloadFrom(file: string, step: ReloadStep): Promise<void> {
 interface LaneStart {
   readonly listen: ListenPlace;
   readonly lanes: number;
+  readonly tls: TlsPaths | undefined;
 }
 
 function startOf(config: FileConfig, settings: Settings): LaneStart {
   return {
     listen: listenPlace(config, settings),
     lanes: laneCount(settings, config.lanes ?? lanesByDefault()),
+    tls: config.listen?.tls,
   };
 }
 

@@ -88,13 +88,27 @@ const endpoint = z
   })
   .describe('An engine that answers requests.');
 
+const tlsFiles = z
+  .strictObject({
+    cert: z
+      .string()
+      .min(1)
+      .describe('PEM file of the certificate and those that lead to its root.'),
+    key: z.string().min(1).describe('PEM file of its private key.'),
+  })
+  .describe('Clients connect by TLS; the files are read again when they change.');
+
 const listen = z
   .union([
     z.strictObject({
       host: z.string().min(1).optional().describe('By default 127.0.0.1.'),
       port: z.int().min(0).max(65_535).optional().describe('By default 8080.'),
+      tls: tlsFiles.optional(),
     }),
-    z.strictObject({ socket: z.string().min(1).max(107).describe('Path of a Unix socket.') }),
+    z.strictObject({
+      socket: z.string().min(1).max(107).describe('Path of a Unix socket.'),
+      tls: tlsFiles.optional(),
+    }),
   ])
   .describe('Where clients connect.');
 
@@ -198,6 +212,12 @@ export type AliasConfig =
       readonly latencyCritical?: boolean | undefined;
     };
 
+/** Files of the port's certificate. */
+export interface TlsPaths {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** A tenant as `millrace.yaml` names it. */
 export interface TenantConfig {
   readonly name: string;
@@ -208,8 +228,12 @@ export interface TenantConfig {
 /** `millrace.yaml` as it was written. */
 export interface FileConfig {
   readonly listen?:
-    | { readonly host?: string | undefined; readonly port?: number | undefined }
-    | { readonly socket: string }
+    | {
+        readonly host?: string | undefined;
+        readonly port?: number | undefined;
+        readonly tls?: TlsPaths | undefined;
+      }
+    | { readonly socket: string; readonly tls?: TlsPaths | undefined }
     | undefined;
   readonly lanes?: number | undefined;
   readonly endpoints?: readonly EndpointConfig[] | undefined;

@@ -1,4 +1,4 @@
-import { claimPlace, type ListenPlace, whyPortNotShared } from '@millrace/gateway';
+import { claimPlace, type ListenPlace, type TlsOptions, whyPortNotShared } from '@millrace/gateway';
 import { apiError } from '@millrace/openai';
 import { AssertionError, assertDefined, type Clock, messageOf, type Timer } from '@millrace/stdx';
 import {
@@ -27,6 +27,8 @@ export interface LaneCrewOptions {
   readonly registry: Registry;
   /** What a lane that starts at this moment starts from. */
   readonly source: () => LaneSource;
+  /** What lanes that start at this moment serve TLS by; absent: clients speak in the clear. */
+  readonly tls?: (() => TlsOptions | undefined) | undefined;
   /** Answers what operators ask on any lane's connections. */
   readonly answer: AdminRoute;
   /** Told of a lane that has ended amid its requests, before it is started again. */
@@ -120,6 +122,11 @@ export class LaneCrew implements AsyncDisposable {
   /** Where the lanes listen; a port of 0 has become the one that was given. */
   get place(): ListenPlace {
     return this.#place;
+  }
+
+  /** By what clients speak to them. */
+  get scheme(): 'http' | 'https' {
+    return this.#options.tls?.() === undefined ? 'http' : 'https';
   }
 
   /** Lanes that serve at this moment. */
@@ -228,6 +235,7 @@ export class LaneCrew implements AsyncDisposable {
         listen: this.#place,
         isPortShared: this.#isShared,
         seed,
+        tls: this.#options.tls?.(),
         source: source(),
       },
       program,

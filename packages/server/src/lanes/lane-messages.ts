@@ -7,6 +7,7 @@ import type {
   ResiliencePolicy,
   RoutingTable,
   TenantOptions,
+  TlsOptions,
 } from '@millrace/gateway';
 import type { RegistrySnapshot } from '@millrace/telemetry';
 import type { RoutingConfig } from '../config/routing-schema.ts';
@@ -27,6 +28,8 @@ export interface LaneSetup {
   /** Whether other lanes listen at the same place. */
   readonly isPortShared: boolean;
   readonly seed: number;
+  /** Undefined: clients speak in the clear. */
+  readonly tls: TlsOptions | undefined;
   readonly source: LaneSource;
 }
 
@@ -60,6 +63,8 @@ export type ToLane =
   | { readonly kind: 'table'; readonly number: number; readonly table: LaneTable }
   | { readonly kind: 'learned'; readonly endpoint: LearnedEndpoint }
   | { readonly kind: 'engine'; readonly engine: EngineStatus }
+  /** Connections that come from now on are served by this. */
+  | { readonly kind: 'tls'; readonly tls: TlsOptions }
   /** What control answers to an `ask`; undefined: it is no route of control's. */
   | { readonly kind: 'answer'; readonly id: number; readonly answer: OwnAnswer | undefined }
   /** The lane says `measured`. */

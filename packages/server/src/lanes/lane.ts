@@ -65,6 +65,7 @@ export class Lane {
       ownRoutes: [healthRoute(front.backend, life), line.route(), ...ownRoutes],
       listen: setup.listen,
       isPortShared: setup.isPortShared,
+      tls: setup.tls,
     });
     return new Lane(rear, { registry, gateway, line, life });
   }
@@ -80,6 +81,7 @@ export class Lane {
   /** Does what control tells, but for `measure` and `drain`, which the thread answers. */
   follow(told: ToLane): void {
     if (told.kind === 'answer') this.#line.settle(told.id, told.answer);
+    else if (told.kind === 'tls') this.#gateway.replaceTls(told.tls);
     else this.#rear.follow(told);
   }
 
