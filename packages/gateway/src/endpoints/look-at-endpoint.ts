@@ -2,6 +2,7 @@ import { apiError, type ApiError } from '@millrace/openai';
 import { loadMetricNames } from '../engines/engine-kind.ts';
 import { identify, type IdentifyingAnswers } from '../engines/identify.ts';
 import { readLoad } from '../engines/read-load.ts';
+import { readSlots } from '../engines/read-slots.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -53,9 +54,19 @@ export async function readLoadOf(
     return got.reason;
   }
   const reading = readLoad(endpoint.kind, got.status === 200 ? got.text : '');
-  endpoint.load = reading?.load;
+  const slots = endpoint.kind === 'llama.cpp' ? await slotsOf(endpoint, bounds) : undefined;
+  endpoint.load = reading === undefined ? undefined : { ...reading.load, ...slots };
   endpoint.missingMetrics = reading?.missing ?? [];
   return undefined;
+}
+
+/** Slots are shown only by servers that are told to. */
+async function slotsOf(
+  endpoint: Endpoint,
+  bounds: LookBounds,
+): Promise<ReturnType<typeof readSlots>> {
+  const got = await get(endpoint, '/slots', bounds);
+  return got.kind === 'got' && got.status === 200 ? readSlots(parsed(got.text)) : undefined;
 }
 
 function adopt(endpoint: Endpoint, identity: NonNullable<ReturnType<typeof identify>>): void {

@@ -98,6 +98,17 @@ test('it goes on once: when the second dies too, the stream has died', async () 
   assert.equal(asked.length, 1);
 });
 
+test('what the second engine ends without its last event is not taken for the whole', async () => {
+  const { first, second, got, ends } = open();
+  first.give(event('a'));
+  first.finish('died');
+  await turn();
+  second.give('{"whole":true}');
+  second.finish('whole');
+  assert.equal(got(), event('a'));
+  assert.deepEqual(ends, ['died']);
+});
+
 test('where nobody can go on the end is told, and a stream that only lacked its end gets it', async () => {
   const lost = open('nobody');
   lost.first.give(event('a'));

@@ -129,7 +129,8 @@ export class ContinuedBody implements BodySource {
         }
       },
       flush: () => this.#sink?.flush() ?? false,
-      end: (end) => this.#finish(isDone ? 'whole' : end),
+      // Only its last event says that an answer is whole; what ends without was no stream of answers.
+      end: (end) => this.#finish(isDone ? 'whole' : end === 'whole' ? 'died' : end),
     });
     body.whenOver((end) => {
       if (end === 'destroyed') this.#finish('died');
