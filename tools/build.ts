@@ -7,7 +7,7 @@ import { floors } from './tidy/floors.ts';
 import type { Manifest } from './tidy/repository.ts';
 
 const tarballBytesMax = 2_097_152;
-const testFiles = ['**/*.test.ts', '**/*.bench.ts', '**/testing/**'];
+const testFiles = ['**/*.test.ts', '**/*.peers.ts', '**/*.bench.ts', '**/testing/**'];
 const tsc = join('node_modules', 'typescript', 'bin', 'tsc');
 
 interface PackedFile {

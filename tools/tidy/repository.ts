@@ -69,5 +69,5 @@ export function packageOf(path: string): string | undefined {
 
 /** Whether a file is for tests or measurements only. */
 export function isForTests(path: string): boolean {
-  return /\.(test|bench)\.ts$/.test(path) || path.includes('/testing/');
+  return /\.(test|bench|peers)\.ts$/.test(path) || path.includes('/testing/');
 }

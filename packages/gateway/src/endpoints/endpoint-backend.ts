@@ -139,7 +139,7 @@ export class EndpointBackend implements Backend {
   /** Sends it to the endpoint that was chosen, then to others as far as the policy lets. */
   async #sendOn(asked: Asked, first: Chosen): Promise<BackendAnswer> {
     const { clock, prng } = this.#options;
-    const { policy, retryBudget } = this.#resilience;
+    const { policy, retryBudget, counts } = this.#resilience;
     for (let chosen = first; ;) {
       const answer = await this.#sendHedged(asked, chosen);
       const end = endOf(answer);
@@ -151,11 +151,15 @@ export class EndpointBackend implements Backend {
         spend: () => retryBudget.spend(),
       };
       const decision = decideRetry(end, soFar, { ...policy.retry, prng });
-      if (decision.kind === 'stop') return answer;
+      if (decision.kind === 'stop') {
+        if (decision.reason === 'budget') counts.note('retries refused by the budget');
+        return answer;
+      }
       await pause(clock, decision.pauseMs, asked.request.cancellation);
       const next = this.#choose(asked);
       if (next === undefined) return answer;
       if (answer.kind === 'answered') discardBody(answer.message.body);
+      counts.note('retries');
       chosen = next;
     }
   }
@@ -177,7 +181,9 @@ export class EndpointBackend implements Backend {
       openSecond: () => {
         if (!this.#isAnotherLeft(asked) || !this.#resilience.spendHedge()) return undefined;
         const second = this.#choose(asked);
-        return second === undefined ? undefined : attempt(second);
+        if (second === undefined) return undefined;
+        this.#resilience.counts.note('hedges');
+        return attempt(second);
       },
     });
   }
@@ -202,7 +208,8 @@ export class EndpointBackend implements Backend {
   /** Waits until an endpoint may take the request, or until the line says that none will. */
   async #chooseInLine(asked: Asked): Promise<Chosen | BackendAnswer> {
     const { clock } = this.#options;
-    const { line, policy } = this.#resilience;
+    const { line, policy, counts } = this.#resilience;
+    if (policy.queue.waitMsMax > 0) counts.note('waits');
     const ticket = line.take();
     const untilMs = clock.nowMs() + policy.queue.waitMsMax;
     for (;;) {
@@ -214,6 +221,7 @@ export class EndpointBackend implements Backend {
       if (chosen !== undefined) return chosen;
       if (end === 'full' || leftMs <= waitLookMs) {
         const known = asked.choices.flatMap(({ endpoints }) => endpoints);
+        counts.note('waits in vain');
         return { kind: 'failed', error: noneServing(known, (one) => this.#reasonAgainst(one)) };
       }
     }
@@ -238,6 +246,7 @@ export class EndpointBackend implements Backend {
       dispatch[Symbol.dispose]();
       return request;
     }
+    this.#resilience.counts.note('continuations');
     const answer = await this.#tries.send(dispatch, request);
     return { answer, to: dispatch.endpoint.options.name };
   }

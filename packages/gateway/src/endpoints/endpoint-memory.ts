@@ -107,6 +107,11 @@ export class EndpointPlaces {
     return this.#table.concurrencyOf(index);
   }
 
+  /** How far the ledger's word on a place has proved right, from 0 to 1. */
+  trust(index: number): number {
+    return this.#table.trustOf(index);
+  }
+
   /** A lane has ended amid its requests: their load is taken off the endpoints. */
   takeBackLane(lane: number): void {
     this.#table.takeBack(lane);

@@ -28,10 +28,14 @@ export async function discover(
   const [props, ollamaVersion, sglangInfo, version] = await Promise.all(
     ['/props', '/api/version', '/get_server_info', '/version'].map(ask),
   );
+  const [ollamaTags, ollamaLoaded] =
+    ollamaVersion === undefined ? [] : await Promise.all(['/api/tags', '/api/ps'].map(ask));
   const answers: IdentifyingAnswers = {
     models: parsed(models.text),
     props,
     ollamaVersion,
+    ollamaTags,
+    ollamaLoaded,
     sglangInfo,
     version,
   };

@@ -46,3 +46,35 @@ test('never trusts a context that is no count', () => {
     assert.equal(identify({ ...nothing, models })?.models[0]?.contextTokensMax, undefined);
   }
 });
+
+test('knows Ollama, with the quantisation and the context that its own lists tell', () => {
+  const models = { data: [{ id: 'qwen3:8b', owned_by: 'library' }, { id: 'other:1b' }] };
+  const details = { quantization_level: 'Q4_K_M' };
+  const found = identify({
+    ...nothing,
+    models,
+    ollamaVersion: { version: '0.12.0' },
+    ollamaTags: { models: [{ name: 'qwen3:8b', details }] },
+    ollamaLoaded: { models: [{ name: 'qwen3:8b', context_length: 8192 }] },
+  });
+  assert.deepEqual(found, {
+    kind: 'ollama',
+    models: [
+      { id: 'qwen3:8b', contextTokensMax: 8192, quantization: 'Q4_K_M' },
+      { id: 'other:1b', contextTokensMax: undefined },
+    ],
+  });
+});
+
+test('knows SGLang and TensorRT-LLM by what they say of themselves', () => {
+  const sglang = identify({
+    ...nothing,
+    models: { data: [{ id: 'm', owned_by: 'sglang', max_model_len: 4096 }] },
+    sglangInfo: { quantization: 'fp8' },
+  });
+  assert.deepEqual(sglang?.models, [{ id: 'm', contextTokensMax: 4096, quantization: 'fp8' }]);
+  assert.equal(
+    identify({ ...nothing, models: { data: [{ id: 'm' }] }, version: { version: '1.2' } })?.kind,
+    'tensorrt-llm',
+  );
+});

@@ -28,6 +28,10 @@ export interface IdentifyingAnswers {
   readonly sglangInfo: unknown;
   /** `/version`, of vLLM and TensorRT-LLM. */
   readonly version: unknown;
+  /** `/api/tags`, of Ollama: how each of its models is quantised. */
+  readonly ollamaTags?: unknown;
+  /** `/api/ps`, of Ollama: the context of those that are loaded. */
+  readonly ollamaLoaded?: unknown;
 }
 
 const kindOfOwner: Readonly<Record<string, EngineKind>> = {
@@ -54,11 +58,12 @@ export function identify(answers: IdentifyingAnswers): EndpointIdentity | undefi
     const own = positive(field(entry, 'max_model_len'));
     const slot = positive(field(field(entry, 'meta'), 'n_ctx'));
     const trained = positive(field(field(entry, 'meta'), 'n_ctx_train'));
+    const loaded = positive(field(ollamaModel(answers.ollamaLoaded, id), 'context_length'));
     const quantization = quantizationOf(entry, answers) ?? quantizationInName(id);
     return [
       {
         id,
-        contextTokensMax: own ?? propsContext ?? slot ?? trained,
+        contextTokensMax: own ?? propsContext ?? slot ?? loaded ?? trained,
         ...(quantization !== undefined && { quantization }),
       },
     ];
@@ -73,10 +78,22 @@ function quantizationOf(entry: unknown, answers: IdentifyingAnswers): string | u
     field(answers.props, 'model_ftype'),
     field(answers.sglangInfo, 'quantization'),
     field(field(entry, 'details'), 'quantization_level'),
+    field(
+      field(ollamaModel(answers.ollamaTags, field(entry, 'id')), 'details'),
+      'quantization_level',
+    ),
   ].find((value) => typeof value === 'string' && value !== '');
   if (typeof said === 'string') return said;
   const root = field(entry, 'root');
   return typeof root === 'string' ? quantizationInName(root) : undefined;
+}
+
+/** The entry of a model in one of Ollama's own lists. */
+function ollamaModel(list: unknown, id: unknown): unknown {
+  const models = field(list, 'models');
+  return Array.isArray(models)
+    ? (models as readonly unknown[]).find((model) => field(model, 'name') === id)
+    : undefined;
 }
 
 function kindOf(answers: IdentifyingAnswers, list: readonly unknown[]): EngineKind {

@@ -3,6 +3,7 @@ import { CircuitTable } from './circuit-table.ts';
 import { hedgeAfterMs } from './hedge-policy.ts';
 import { PaceTable, paceWords } from './pace-table.ts';
 import { quantileBuckets, QuantileWindow } from './quantile-window.ts';
+import { countedEvents, ResilienceCounts } from './resilience-counts.ts';
 import { type ResiliencePolicy, resilienceDefaults } from './resilience-policy.ts';
 import { type EndpointPace, slowEndpoints } from './slow-endpoints.ts';
 import { SpendBudget } from './spend-budget.ts';
@@ -14,11 +15,12 @@ export interface ResilienceMemory {
   readonly counts: SharedArrayBuffer;
 }
 
-// Words of `counts`: two budgets, the window of times to first tokens, then the pace of each endpoint.
+// Words of `counts`: two budgets, the window of times to first tokens, what was counted, then the pace of each endpoint.
 const retryAt = 0;
 const hedgeAt = 2;
 const ttftAt = 4;
-const pacesAt = ttftAt + quantileBuckets;
+const countsAt = ttftAt + quantileBuckets;
+const pacesAt = countsAt + countedEvents.length;
 
 /** Takes the memory. */
 export function createResilienceMemory(clock: Clock, endpointsMax: number): ResilienceMemory {
@@ -47,6 +49,7 @@ export class Resilience {
   readonly circuits: CircuitTable;
   readonly retryBudget: SpendBudget;
   readonly line: WaitingLine;
+  readonly counts: ResilienceCounts;
   readonly #hedgeBudget: SpendBudget;
   readonly #ttft: QuantileWindow;
   readonly #paces: PaceTable;
@@ -66,6 +69,7 @@ export class Resilience {
     this.#ttft = new QuantileWindow(words(ttftAt, quantileBuckets));
     this.#paces = new PaceTable(words(pacesAt, this.circuits.endpointsMax * paceWords));
     this.line = new WaitingLine(clock, policy.queue);
+    this.counts = new ResilienceCounts(words(countsAt, countedEvents.length));
   }
 
   /** A request has come: it pays for what failed ones may cost. */

@@ -133,6 +133,11 @@ export class EndpointTable {
       load.queuedPrefillTokens === 0 ? 0 : sinceMs(words[first + at.prefillSinceMs], nowMs);
   }
 
+  /** How far the ledger's word on it has proved right, from 0 to 1. */
+  trustOf(endpoint: number): number {
+    return 1 - (this.#words[this.#first(endpoint) + at.distrustPpm] as number) / 1e6;
+  }
+
   /** Requests that lanes have sent there and that have not ended. */
   concurrencyOf(endpoint: number): number {
     return atLeastZero(Atomics.load(this.#words, this.#first(endpoint) + at.concurrency));

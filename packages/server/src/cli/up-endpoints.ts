@@ -61,6 +61,9 @@ export async function serveEndpoints(
   registerEndpointMetrics(registry, {
     endpoints: () => fleet.endpoints,
     activeCount: (endpoint) => fleet.activeCount(endpoint),
+    resilience: () => fleet.resilience,
+    trust: (endpoint) => fleet.trust(endpoint),
+    toldBlocks: (endpoint) => fleet.toldBlocks(endpoint),
   });
   opened.use(lanes);
   await lanes.start();

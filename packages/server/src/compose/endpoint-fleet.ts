@@ -51,6 +51,7 @@ export class EndpointFleet implements AsyncDisposable {
   #config: FileConfig;
   #monitor: EndpointMonitor;
   #sweeping: Timer | undefined;
+  #resilience: Resilience;
   readonly #engines: LaunchedEngines;
   readonly #followers: KvFollowers;
 
@@ -71,6 +72,7 @@ export class EndpointFleet implements AsyncDisposable {
     this.#followers = new KvFollowers({ memory: this.#memory, clock, onNews: parts.onNews });
     this.#endpoints = this.#openAll(config, started.options);
     this.#followers.follow(this.#endpoints);
+    this.#resilience = this.#resilienceOf(config);
     this.#monitor = this.#monitorOf(config, this.#endpoints);
     this.#sweepAgain();
   }
@@ -138,6 +140,21 @@ export class EndpointFleet implements AsyncDisposable {
   /** Requests that an endpoint is answering, of all lanes. */
   activeCount({ index }: Endpoint): number {
     return this.#places.activeCount(index);
+  }
+
+  /** How far the ledger's word on an endpoint has proved right, from 0 to 1. */
+  trust({ index }: Endpoint): number {
+    return this.#places.trust(index);
+  }
+
+  /** Blocks that an endpoint says its cache holds; undefined where it does not say. */
+  toldBlocks(endpoint: Endpoint): number | undefined {
+    return this.#followers.toldBlocks(endpoint);
+  }
+
+  /** Circuits and counts of all lanes. */
+  get resilience(): Resilience {
+    return this.#resilience;
   }
 
   /** A lane has ended amid its requests: their load is taken off the endpoints. */
@@ -209,18 +226,14 @@ export class EndpointFleet implements AsyncDisposable {
   #monitorOf(config: FileConfig, endpoints: readonly Endpoint[]): EndpointMonitor {
     const { onNews, onLearned } = this.#parts;
     const { healthCheck } = config;
-    const resilience = new Resilience(this.#memory.resilience, {
-      clock: this.#clock,
-      prng: seededPrng(this.#clock.unixMs()),
-      policy: resiliencePolicyOf(config.resilience),
-    });
+    this.#resilience = this.#resilienceOf(config);
     return new EndpointMonitor({
       ...endpointDefaults,
       endpoints,
       clock: this.#clock,
       onNews,
       onLearned: ({ index, kind, models }) => onLearned({ index, kind, models }),
-      onLooked: () => this.#ejectSlow(resilience),
+      onLooked: () => this.#ejectSlow(),
       ...(healthCheck !== undefined && {
         completions: {
           everyMs: healthCheck.everyMs,
@@ -231,12 +244,20 @@ export class EndpointFleet implements AsyncDisposable {
     });
   }
 
+  #resilienceOf({ resilience }: FileConfig): Resilience {
+    return new Resilience(this.#memory.resilience, {
+      clock: this.#clock,
+      prng: seededPrng(this.#clock.unixMs()),
+      policy: resiliencePolicyOf(resilience),
+    });
+  }
+
   /** Leaves those alone for a while that are much slower than others of their kind and models. */
-  #ejectSlow(resilience: Resilience): void {
+  #ejectSlow(): void {
     const compared = this.#endpoints.map(({ index, kind, models }) => {
       return { index, group: JSON.stringify([kind, models.map(({ id }) => id)]) };
     });
-    for (const index of resilience.ejectSlow(compared)) {
+    for (const index of this.#resilience.ejectSlow(compared)) {
       const endpoint = this.#endpoints.find((one) => one.index === index);
       this.#parts.onNews(
         `endpoint ${endpoint?.options.name ?? index} is left alone for a while: its first tokens take many times as long as those of its like`,

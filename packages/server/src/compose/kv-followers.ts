@@ -44,6 +44,11 @@ export class KvFollowers implements Disposable {
     }
   }
 
+  /** Blocks that an endpoint says its cache holds; undefined where it does not say. */
+  toldBlocks(endpoint: Endpoint): number | undefined {
+    return this.#followers.get(endpoint)?.counts.held;
+  }
+
   [Symbol.dispose](): void {
     this.follow([]);
   }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { EndpointOptions } from '@millrace/gateway';
 import type { Clock } from '@millrace/stdx';
 import type { EngineConfig } from '../config/engines-schema.ts';
@@ -33,6 +36,7 @@ export class LaunchedEngines implements AsyncDisposable {
   readonly #parts: LaunchedEnginesParts;
   #launched: readonly Launched[] = [];
   readonly #leaving = new Set<Launched>();
+  #folder: string | undefined;
 
   constructor(parts: LaunchedEnginesParts) {
     this.#parts = parts;
@@ -74,6 +78,16 @@ export class LaunchedEngines implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const all = [...this.#launched, ...this.#leaving];
     await Promise.all(all.map(({ engine }) => engine[Symbol.asyncDispose]()));
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** vLLM listens at an address with a star in it or at a Unix socket, and connects to all others: the socket is this user's alone. */
+  async #placeOf(engine: EngineConfig): Promise<LaunchPlace> {
+    const port = engine.port ?? (await freePort(host));
+    if (engine.launch !== 'vllm' || engine.kvEvents === false) return { host, port };
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'millrace-kv-'));
+    const at = `ipc://${join(this.#folder, String(port))}`;
+    return { host, port, events: { url: `${at}.events`, replay: `${at}.replay` } };
   }
 
   async #launch(
@@ -82,7 +96,7 @@ export class LaunchedEngines implements AsyncDisposable {
   ): Promise<Launched> {
     const { clock, onNews } = this.#parts;
     const { key, name, config } = step;
-    const place = await placeOf(engine);
+    const place = await this.#placeOf(engine);
     const url = new URL(`http://${host}:${place.port}`);
     const launched = new LaunchedEngine({
       name,
@@ -102,17 +116,6 @@ async function isHealthy(url: URL): Promise<boolean> {
   });
   await response.arrayBuffer();
   return response.ok;
-}
-
-async function placeOf(engine: EngineConfig): Promise<LaunchPlace> {
-  const tellsEvents = engine.launch === 'vllm' && engine.kvEvents !== false;
-  const ports = await Promise.all(
-    [engine.port === undefined, tellsEvents, tellsEvents].map((isWanted) =>
-      isWanted ? freePort(host) : Promise.resolve(0),
-    ),
-  );
-  const [port = 0, eventsPort = 0, replayPort = 0] = ports;
-  return { host, port: engine.port ?? port, eventsPort, replayPort };
 }
 
 function specOf(engine: EngineConfig): LaunchSpec {
@@ -144,8 +147,7 @@ function optionsOf(
     readonly config: FileConfig;
   },
 ): EndpointOptions {
-  const { eventsPort, replayPort } = step.place;
-  const at = (port: number): string => `tcp://${host}:${port}`;
+  const { events } = step.place;
   return {
     name: step.name,
     url: step.url,
@@ -159,6 +161,6 @@ function optionsOf(
     ...(engine.costPerMillionTokens !== undefined && {
       costPerMillionTokens: engine.costPerMillionTokens,
     }),
-    ...(eventsPort !== 0 && { kvEvents: { url: at(eventsPort), replay: at(replayPort) } }),
+    ...(events !== undefined && { kvEvents: events }),
   };
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { launchCommand, launchKinds, type LaunchSpec } from './launch-command.ts';
 
-const place = { host: '127.0.0.1', port: 9001, eventsPort: 9002, replayPort: 9003 };
+const events = { url: 'ipc:///run/kv', replay: 'ipc:///run/kv-replay' };
+const place = { host: '127.0.0.1', port: 9001, events };
 const spec: LaunchSpec = {
   launch: 'vllm',
   model: '/models/smol',
@@ -32,9 +33,9 @@ test('vLLM is started with chunked prefill, prefix caching, its bounds and KV ev
   assert.equal(flag(args, '--max-num-seqs'), '64');
   assert.equal(flag(args, '--max-num-batched-tokens'), '2048');
   assert.equal(flag(args, '--max-model-len'), '4096');
-  const events = JSON.parse(flag(args, '--kv-events-config') ?? '') as Record<string, unknown>;
-  assert.equal(events['endpoint'], 'tcp://127.0.0.1:9002');
-  assert.equal(events['replay_endpoint'], 'tcp://127.0.0.1:9003');
+  const config = JSON.parse(flag(args, '--kv-events-config') ?? '') as Record<string, unknown>;
+  assert.equal(config['endpoint'], events.url);
+  assert.equal(config['replay_endpoint'], events.replay);
   assert.equal(env['VLLM_NO_USAGE_STATS'], '1', 'what is started here tells nobody of it');
 });
 

@@ -19,13 +19,12 @@ export interface LaunchSpec {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Where an engine is to listen; ports 0 are left out. */
+/** Where an engine is to listen. */
 export interface LaunchPlace {
   readonly host: string;
   readonly port: number;
-  /** For the KV events of those that tell them, and for their replay. */
-  readonly eventsPort: number;
-  readonly replayPort: number;
+  /** ZeroMQ's addresses for the KV events of those that tell them, and for their replay; absent: they tell none. */
+  readonly events?: { readonly url: string; readonly replay: string };
 }
 
 /** How a process is started. */
@@ -62,7 +61,7 @@ const commands: Readonly<Record<LaunchKind, (spec: LaunchSpec, place: LaunchPlac
       '--enable-chunked-prefill',
       '--enable-prefix-caching',
       '--enable-prompt-tokens-details',
-      ...(place.eventsPort === 0 ? [] : ['--kv-events-config', kvEventsConfig(place)]),
+      ...(place.events === undefined ? [] : ['--kv-events-config', kvEventsConfig(place.events)]),
     ],
     env: { VLLM_NO_USAGE_STATS: '1', DO_NOT_TRACK: '1' },
     file: undefined,
@@ -101,12 +100,12 @@ const commands: Readonly<Record<LaunchKind, (spec: LaunchSpec, place: LaunchPlac
   }),
 };
 
-function kvEventsConfig({ eventsPort, replayPort, host }: LaunchPlace): string {
+function kvEventsConfig({ url, replay }: NonNullable<LaunchPlace['events']>): string {
   return JSON.stringify({
     enable_kv_cache_events: true,
     publisher: 'zmq',
-    endpoint: `tcp://${host}:${eventsPort}`,
-    ...(replayPort === 0 ? {} : { replay_endpoint: `tcp://${host}:${replayPort}` }),
+    endpoint: url,
+    replay_endpoint: replay,
     topic: '',
   });
 }

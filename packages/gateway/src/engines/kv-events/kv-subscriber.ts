@@ -48,7 +48,7 @@ export class KvSubscriber implements Disposable {
   #invalid = 0;
 
   constructor(options: KvSubscriberOptions) {
-    this.#options = { reconnectMsMin: 250, reconnectMsMax: 10_000, ...options };
+    this.#options = { reconnectMsMin: 250, reconnectMsMax: 3_000, ...options };
     this.#sequence = new EventSequence(options.replay !== undefined);
     this.#connect();
   }
