@@ -73,6 +73,7 @@ export async function measureLatency({ context, workload, board }: ModesRun): Pr
       const totals = result.requests.map((request) => request.totalMs);
       board.add(side.name, modeFigures.p50, quantile(totals, 0.5));
       board.add(side.name, modeFigures.p99, quantile(totals, 0.99));
+      context.onFigures(board.figures);
     },
     onMissing: () => undefined,
   });

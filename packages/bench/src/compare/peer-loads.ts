@@ -42,13 +42,23 @@ export interface SideRun {
   readonly round: number;
 }
 
-/** All loads that peers are compared by, on one side, after a few requests that do not count. */
+/** All loads that peers are compared by, on one side that has served as many and as long requests before. */
 export async function measurePeer(run: SideRun): Promise<void> {
-  const warm = evenLoad(500 + run.round, { count: 2, promptWords: 20, outputTokens: 8 });
-  await runClosedLoop(run.running, warm, 2);
+  await warmUp(run);
   await measureStreams(run);
   await measureSharedPrefix(run);
   await measureIntruder(run);
+}
+
+/**
+ * What follows is compared as it is once a server runs: ours takes memory for more and for longer requests when they
+ * come, llama-server has taken all of it at start.
+ */
+async function warmUp({ running, round }: SideRun): Promise<void> {
+  const many = evenLoad(500 + round, { count: 32, promptWords: 20, outputTokens: 8 });
+  await runClosedLoop(running, many, many.length);
+  const long = sharedPrefix(600 + round, { count: 16, prefixWords: 900, outputTokens: 2 });
+  await runClosedLoop(running, long, long.length);
 }
 
 async function measureStreams({ board, side, running, round }: SideRun): Promise<void> {
