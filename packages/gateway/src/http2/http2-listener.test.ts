@@ -218,6 +218,16 @@ test('a slow reader holds its own stream back, in bounded memory', async (t) => 
   assert.equal(written, 64 * 2 ** 20);
 });
 
+test('an answer that its client does not take is let go after the pause that is allowed', async (t) => {
+  const { origin, cert } = await open(t, echo, { pieceMsMax: 100 });
+  const settings = { initialWindowSize: 0 };
+  const session = connect(origin, { ca: cert, servername: 'localhost', settings });
+  t.after(() => session.destroy());
+  const answer = await ask(session, { ':path': '/own' });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.text, '', 'no window was opened for its body');
+});
+
 test('bounds hold: bodies, headers, targets, methods, streams at once', async (t) => {
   const { session, origin, cert } = await open(t, echo, {
     bodyBytesMax: 1000,

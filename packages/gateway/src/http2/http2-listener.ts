@@ -22,6 +22,7 @@ export class Http2Listener implements StreamSide, Disposable {
   readonly handler: Pipeline;
   readonly bounds: GatewayBounds;
   readonly requests: DeadlineQueue;
+  readonly endings: DeadlineQueue;
   readonly #clock: Clock;
   readonly #settings: ServerOptions;
   /** Each connection with the number of its streams. */
@@ -33,6 +34,7 @@ export class Http2Listener implements StreamSide, Disposable {
     this.bounds = path.bounds;
     this.#clock = clock;
     this.requests = new DeadlineQueue(clock, path.bounds.requestMsMax);
+    this.endings = new DeadlineQueue(clock, path.bounds.pieceMsMax);
     this.#settings = settingsOf(path.bounds);
   }
 
@@ -80,7 +82,7 @@ export class Http2Listener implements StreamSide, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.requests[Symbol.dispose]();
+    for (const queue of [this.requests, this.endings]) queue[Symbol.dispose]();
   }
 }
 

@@ -26,6 +26,8 @@ export interface StreamSide {
   readonly handler: RequestHandler;
   readonly bounds: GatewayBounds;
   readonly requests: DeadlineQueue;
+  /** How long a client may take for what is left of an answer when all of it has been written. */
+  readonly endings: DeadlineQueue;
 }
 
 const clientClosedStatus = 499;
@@ -36,6 +38,7 @@ export class StreamExchange implements Responder, BodySink {
   readonly #side: StreamSide;
   readonly #cancellation = new Cancellation();
   readonly #deadline = new Deadline(() => this.#refuse(requestTimeout(this.#requestMsMax)));
+  readonly #ending = new Deadline(() => this.#stream.destroy());
   readonly #pieces: Buffer[] = [];
   #byteCount = 0;
   #admission: Admission | undefined;
@@ -96,10 +99,14 @@ export class StreamExchange implements Responder, BodySink {
     this.#state = 'over';
     this.flush();
     if (this.#isGone) return;
-    if (end === 'whole') this.#stream.end();
-    // A reset alone would follow the end of the stream, and a part be taken for the whole: only an error comes before it.
-    else
+    if (end !== 'whole') {
+      // A reset alone would follow the end of the stream, and a part be taken for the whole: only an error comes before it.
       this.#stream.destroy(new GatewayError('the answer was cut', { code: 'GATEWAY_ANSWER_CUT' }));
+      return;
+    }
+    // A client that opens no window for the rest would keep it in memory for ever.
+    this.#side.endings.set(this.#ending);
+    this.#stream.end();
   }
 
   get #isGone(): boolean {
@@ -148,6 +155,7 @@ export class StreamExchange implements Responder, BodySink {
 
   #noteClosed(): void {
     this.#deadline.cancel();
+    this.#ending.cancel();
     if (this.#state === 'head' || this.#state === 'body')
       this.#side.handler.noteRefused(clientClosedStatus, this.#admission);
     this.#state = 'over';
