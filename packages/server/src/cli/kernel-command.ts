@@ -73,9 +73,11 @@ function describe({ pid, command, links }: Holder): string {
   return `${pid} (${command.slice(0, 120)}) holds ${links} programs at their hooks`;
 }
 
-/** Processes that run Millrace; whatever else uses eBPF is not ours to tell of. */
+/** Processes that run Millrace and have something attached; whatever else uses eBPF is not ours to tell of. */
 function ourHolders(): readonly Holder[] {
-  return findHolders().filter(({ command }) => /millrace|cli\/main\.[tj]s trace/.test(command));
+  return findHolders().filter(
+    ({ command, links }) => links > 0 && /millrace|cli\/main\.[tj]s trace/.test(command),
+  );
 }
 
 function bpffsMounts(): readonly string[] {
