@@ -1,1 +1,1 @@
-Li+QZi65tzsTrx/HZCTkZV4NQh94lz6BoqrDRYP7Qfshj9xQh6U8ycSrq1soXAzuDxwcXqkxaeRZUUwnjAiNDw==
+S+lns4G+0pFX9fAK8l3ZhAS4DHg/W8H96RcfYFuWANHpmZdHwJ+8ImIEuwHZ1hZ1FYyddfM1afBfdeiMrdrECw==

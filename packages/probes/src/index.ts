@@ -48,6 +48,7 @@ export type { LossCounts, ProgramCost, ProgramState } from './live/probe-object.
 export { AdoptedProbe } from './live/adopted-probe.ts';
 export { KernelProbe } from './live/kernel-probe.ts';
 export type { HandedProbe, KernelProbeName, RecordVisitor } from './live/probe-form.ts';
+export { type TlsPlace, TlsProbe } from './live/tls-probe.ts';
 export type { WatchFilter } from './live/watch-filter.ts';
 export {
   encodeRecordedEvent,

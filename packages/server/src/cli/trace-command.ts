@@ -35,6 +35,10 @@ const settingsTable: SettingTable = {
     value: 'FOLDER',
     help: 'only processes of this cgroup and those below it',
   },
+  tls: {
+    kind: 'switch',
+    help: 'follow what passes through OpenSSL too; such requests have no address',
+  },
   json: { kind: 'switch', help: 'one object a line for each finished request' },
   prometheus: {
     kind: 'switch',
@@ -132,6 +136,7 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
               watched,
               pipeline,
               epochNs,
+              followsTls: values.get('tls') === true,
               budget: {
                 costShareMax: Number(values.get('probe-cpu-percent-max') ?? costPercentMax) / 100,
                 droppedShareMax,

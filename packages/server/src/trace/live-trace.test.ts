@@ -17,6 +17,7 @@ test('over the budget probes are turned off, the dearest first, but never that o
     watched: resolveWatch({ port }),
     pipeline,
     epochNs: 0,
+    followsTls: false,
     budget: { costShareMax: 0, droppedShareMax: 1 },
     meterEveryMs: 600,
     onShed: (probe) => {

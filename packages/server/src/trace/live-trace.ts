@@ -9,8 +9,10 @@ import {
   type ProbeBudget,
   probeToShed,
   type ProgramState,
+  TlsProbe,
 } from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
+import { findTls } from './engine-libraries.ts';
 import { EngineWatch } from './engine-watch.ts';
 import { findListeningServers } from './listening-servers.ts';
 import { ProbeMeter } from './probe-meter.ts';
@@ -24,6 +26,8 @@ interface LiveTraceOptions {
   readonly recordPath?: string;
   readonly epochNs: number;
   readonly budget: ProbeBudget;
+  /** What passes through OpenSSL is followed too. */
+  readonly followsTls: boolean;
   /** How often probes are measured; every 5 s where it is absent. */
   readonly meterEveryMs?: number;
   /** A probe was turned off. */
@@ -56,9 +60,10 @@ export class LiveTrace implements Disposable {
   readonly #numbers: ReadonlyMap<KernelProbe, number>;
   readonly #missing: ProbeStatus[] = [];
   readonly #file: number | undefined;
-  readonly #dropped = new Map<KernelProbe, number>();
+  readonly #dropped = new Map<KernelProbe | TlsProbe, number>();
   readonly #processes = new Set<number>();
   readonly #engines = new EngineWatch();
+  readonly #tls: TlsProbe | undefined;
   #meter: ProbeMeter | undefined;
   #canMeter = true;
 
@@ -68,6 +73,7 @@ export class LiveTrace implements Disposable {
     this.#sockets = new KernelProbe('sockets', watched.filter);
     this.#probes = [...this.#explaining(), this.#sockets];
     this.#numbers = new Map(this.#probes.map((probe, number) => [probe, number]));
+    this.#tls = options.followsTls ? new TlsProbe() : undefined;
     for (const probe of this.#probes) options.pipeline.watch(probe.name);
     this.#addProcesses(watched.servers.map(({ tgid }) => tgid));
     try {
@@ -79,13 +85,13 @@ export class LiveTrace implements Disposable {
     if (this.#file !== undefined) {
       writeSync(
         this.#file,
-        encodeRecordingHead({ epochNs, probes: this.#probes.map(({ name }) => name) }),
+        encodeRecordingHead({ epochNs, probes: [...this.#probes.map(({ name }) => name), 'tls'] }),
       );
     }
   }
 
   get status(): readonly ProbeStatus[] {
-    const attached = this.#probes.map((probe) => ({
+    const attached = this.#all.map((probe) => ({
       name: probe.name,
       programs: probe.programs,
       losses: probe.losses(),
@@ -124,15 +130,8 @@ export class LiveTrace implements Disposable {
     const { pipeline } = this.#options;
     // What finished before this look has had all its evidence by now.
     pipeline.flush();
-    for (const probe of this.#probes) {
-      const number = this.#numbers.get(probe) ?? 0;
-      probe.drain((view, offset, byteLength) => {
-        if (this.#file !== undefined) {
-          writeSync(this.#file, encodeRecordedEvent(number, { view, offset, byteLength }));
-        }
-        pipeline.push(probe.name, view, { offset, byteLength });
-      }, recordsPerLookMax);
-    }
+    for (const probe of this.#probes) this.#drain(probe, this.#numbers.get(probe) ?? 0);
+    if (this.#tls !== undefined) this.#drain(this.#tls, this.#numbers.size);
     this.#noteLosses();
     this.#addProcesses(pipeline.processes);
   }
@@ -140,6 +139,7 @@ export class LiveTrace implements Disposable {
   [Symbol.dispose](): void {
     this.#meter?.[Symbol.dispose]();
     this.#engines[Symbol.dispose]();
+    this.#tls?.[Symbol.dispose]();
     for (const probe of this.#probes) probe[Symbol.dispose]();
     if (this.#file !== undefined) closeSync(this.#file);
   }
@@ -190,8 +190,21 @@ export class LiveTrace implements Disposable {
     });
   }
 
+  get #all(): readonly (KernelProbe | TlsProbe)[] {
+    return this.#tls === undefined ? this.#probes : [...this.#probes, this.#tls];
+  }
+
+  #drain(probe: KernelProbe | TlsProbe, number: number): void {
+    probe.drain((view, offset, byteLength) => {
+      if (this.#file !== undefined) {
+        writeSync(this.#file, encodeRecordedEvent(number, { view, offset, byteLength }));
+      }
+      this.#options.pipeline.push(probe.name, view, { offset, byteLength });
+    }, recordsPerLookMax);
+  }
+
   #noteLosses(): void {
-    for (const probe of this.#probes) {
+    for (const probe of this.#all) {
       const { dropped } = probe.losses();
       if (dropped > (this.#dropped.get(probe) ?? 0)) this.#options.pipeline.noteLoss(probe.name);
       this.#dropped.set(probe, dropped);
@@ -204,7 +217,17 @@ export class LiveTrace implements Disposable {
     if (further.length === 0) return;
     for (const tgid of further) this.#processes.add(tgid);
     this.#engines.add(further);
+    this.#addTls(further);
     for (const probe of this.#probes) if (probe !== this.#sockets) probe.addProcesses(further);
+  }
+
+  /** A process without OpenSSL has nothing to follow there. */
+  #addTls(tgids: readonly number[]): void {
+    if (this.#tls === undefined) return;
+    for (const tgid of tgids) {
+      const place = findTls(tgid);
+      if (place !== undefined) this.#tls.addProcess(place);
+    }
   }
 
   #search(): void {

@@ -81,7 +81,7 @@ export class TracePipeline {
     place: { readonly offset: number; readonly byteLength: number },
   ): void {
     const { offset, byteLength } = place;
-    if (probe === 'sockets') {
+    if (probe === 'sockets' || probe === 'tls') {
       const event = decodeSocketEvent(view, offset, byteLength);
       if (event.kind === 'open') this.#processes.add(event.tgid);
       this.#assembly.push(event);
@@ -99,7 +99,7 @@ export class TracePipeline {
 
   /** A probe dropped events since the last flush. */
   noteLoss(probe: string): void {
-    if (probe === 'sockets') this.#assembly.noteLoss();
+    if (probe === 'sockets' || probe === 'tls') this.#assembly.noteLoss();
     else this.#lost.push({ startNs: this.#lookedNs, endNs: this.#latestNs });
     if (this.#lost.length > bounds.lossesMax) this.#lost = this.#lost.slice(-bounds.lossesMax / 2);
   }

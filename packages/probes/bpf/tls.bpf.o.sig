@@ -1,0 +1,1 @@
+cskHGqAQHjNs2A3+LiZTlvBmEOSca9PLwnqe9+RIR4lgvOZfRMpuyiXpBd4mjOPzHINdnCCjISJNvaGnF0CHDw==

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { requireCommand, requireKernel } from '@millrace/bpf/testing';
+import { Assembly } from '../assembly/assembly.ts';
+import { decodeSocketEvent } from '../decoders/socket-event.ts';
+import type { RequestRecord } from '../requests/request-record.ts';
+import { TlsProbe } from './tls-probe.ts';
+
+function requireCertificate(t: TestContext): string | undefined {
+  if (!requireKernel(t)) return undefined;
+  if (spawnSync('openssl', ['version']).status !== 0) {
+    t.skip('needs the command openssl');
+    return undefined;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-tls-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '1',
+      '-subj',
+      '/CN=localhost',
+      '-keyout',
+      join(folder, 'key.pem'),
+      '-out',
+      join(folder, 'cert.pem'),
+    ],
+    { stdio: 'ignore' },
+  );
+  return folder;
+}
+
+async function ask(port: number): Promise<void> {
+  const request = https.request({
+    port,
+    host: '127.0.0.1',
+    path: '/v1/chat/completions',
+    method: 'POST',
+    rejectUnauthorized: false,
+    agent: false,
+  });
+  request.end('{"model":"secret","stream":true,"messages":[]}');
+  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+}
+
+function collect(probe: TlsProbe): RequestRecord[] {
+  const records: RequestRecord[] = [];
+  const assembly = new Assembly((record) => records.push(record));
+  probe.drain((view, offset, byteLength) => {
+    assembly.push(decodeSocketEvent(view, offset, byteLength));
+  }, Number.POSITIVE_INFINITY);
+  return records;
+}
+
+function check(records: readonly RequestRecord[], tgid: number): void {
+  assert.equal(records.length, 1);
+  const [record] = records;
+  assert.deepEqual(
+    [
+      record?.route,
+      record?.model,
+      record?.status,
+      record?.contentChunks,
+      record?.tgid,
+      record?.ending,
+    ],
+    ['/v1/chat/completions', 'secret', 200, 2, tgid, 'answered'],
+  );
+}
+
+const nodeServer = `
+const { readFileSync } = require('node:fs');
+const [, , folder] = process.argv;
+const options = { key: readFileSync(folder + '/key.pem'), cert: readFileSync(folder + '/cert.pem') };
+const server = require('node:https').createServer(options, (request, response) => {
+  request.resume();
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  for (const content of ['a', 'b']) response.write('data: ' + JSON.stringify({ choices: [{ delta: { content } }] }) + '\\n\\n');
+  response.end();
+}).listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+
+test("OpenSSL within node's own program", async (t) => {
+  const folder = requireCertificate(t);
+  if (folder === undefined) return;
+  writeFileSync(join(folder, 'server.cjs'), nodeServer);
+  const child = spawn(process.execPath, [join(folder, 'server.cjs'), folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const [piece] = (await once(child.stdout, 'data')) as [Buffer];
+  using probe = new TlsProbe();
+  const pid = child.pid ?? 0;
+  assert.equal(probe.addProcess({ pid, path: process.execPath }), undefined);
+  await ask(Number(String(piece)));
+  check(collect(probe), pid);
+});
+
+const pythonServer = `
+import json, ssl, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers['content-length']))
+        self.send_response(200)
+        self.send_header('content-type', 'text/event-stream')
+        self.end_headers()
+        for word in 'ab':
+            self.wfile.write(('data: ' + json.dumps({'choices': [{'delta': {'content': word}}]}) + '\\n\\n').encode())
+    def log_message(self, *args): pass
+server = HTTPServer(('127.0.0.1', 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1] + '/cert.pem', sys.argv[1] + '/key.pem')
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+`;
+
+test("Python's ssl, through the library", async (t) => {
+  const folder = requireCertificate(t);
+  if (folder === undefined || !requireCommand(t, 'python3')) return;
+  const child = spawn('python3', ['-c', pythonServer, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const [piece] = (await once(child.stdout, 'data')) as [Buffer];
+  const pid = child.pid ?? 0;
+  const library = /\/\S*\/libssl\.so[.\d]*$/m.exec(readFileSync(`/proc/${pid}/maps`, 'utf8'))?.[0];
+  assert.ok(library !== undefined);
+  using probe = new TlsProbe();
+  assert.equal(probe.addProcess({ pid, path: library }), undefined);
+  const request = https.request({
+    port: Number(String(piece)),
+    host: '127.0.0.1',
+    path: '/v1/chat/completions',
+    method: 'POST',
+    rejectUnauthorized: false,
+    agent: false,
+    headers: { 'content-length': 46 },
+  });
+  request.end('{"model":"secret","stream":true,"messages":[]}');
+  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  response.resume();
+  // It closes without TLS's own farewell.
+  await Promise.race([once(response, 'end'), once(response, 'close')]).catch(() => undefined);
+  const records = collect(probe);
+  assert.equal(records.length, 1);
+  assert.deepEqual(
+    [records[0]?.model, records[0]?.contentChunks, records[0]?.tgid],
+    ['secret', 2, pid],
+  );
+});
+
+test('a file without OpenSSL is told of', (t) => {
+  if (!requireKernel(t)) return;
+  using probe = new TlsProbe();
+  assert.match(probe.addProcess({ pid: process.pid, path: '/bin/sh' }) ?? '', /SSL_read/);
+  assert.equal(probe.processes, 0);
+});
