@@ -11,7 +11,7 @@ import type { Comparison } from './comparison.ts';
 interface KernelViewOptions {
   readonly requests: number;
   readonly rounds: number;
-  /** A GGUF file: the cost is measured on the engine too. */
+  /** A GGUF file: the cost is measured on the engine, and not on the server that only streams. */
   readonly model?: string | undefined;
   readonly onProgress: (text: string) => void;
 }
@@ -31,7 +31,7 @@ const readerUsMax = 3;
 export async function measureKernelView(options: KernelViewOptions): Promise<Comparison> {
   const figures: Figure[] = [];
   const goals: Goal[] = [];
-  {
+  if (options.model === undefined) {
     await using server = await startStreamServer();
     const found = await agreement(server, options);
     figures.push(...found.figures);
@@ -47,7 +47,7 @@ export async function measureKernelView(options: KernelViewOptions): Promise<Com
     const started = await millraceSide('engine', options.model, []).start();
     if ('unavailable' in started) throw new Error(started.unavailable);
     await using server = started;
-    const cost = await costOf({ name: 'Millrace engine', server }, { ...options, each: 24 });
+    const cost = await costOf({ name: 'Millrace engine', server }, { ...options, each: 16 });
     figures.push(...cost.figures);
     goals.push(...cost.goals);
   }
