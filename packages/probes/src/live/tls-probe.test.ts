@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +55,7 @@ async function ask(port: number): Promise<void> {
     agent: false,
   });
   request.end('{"model":"secret","stream":true,"messages":[]}');
-  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
   response.resume();
   await once(response, 'end');
 }
@@ -155,7 +156,7 @@ test("Python's ssl, through the library", async (t) => {
     headers: { 'content-length': 46 },
   });
   request.end('{"model":"secret","stream":true,"messages":[]}');
-  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
   response.resume();
   // It closes without TLS's own farewell.
   await Promise.race([once(response, 'end'), once(response, 'close')]).catch(() => undefined);

@@ -194,8 +194,9 @@ function watchedOf(values: Values): Watched {
 function handedTraceOf(values: Values, terminal: Terminal): HandedTrace | undefined {
   const handed = terminal.env[handedVariable];
   if (values.get('unprivileged') !== true) return undefined;
-  if (values.has('record')) {
-    throw new ServerError('--record and --unprivileged are both given; give one', {
+  for (const flag of ['record', 'tls']) {
+    if (!values.has(flag)) continue;
+    throw new ServerError(`--${flag} and --unprivileged are both given; give one`, {
       code: 'SERVER_SETTING_INVALID',
     });
   }
