@@ -8,7 +8,7 @@
  * its engine sleeps for --pause-us; before --extra-at it computes for --extra-us more. Token --large-at has
  * --large-bytes, token --mark-at the mark. What the socket does not take waits in memory while the engine goes on, as in
  * servers with an event loop. Prints {"port":N}, and once the connection is closed what it knows of the stream itself: when
- * it ended, how long the socket took nothing, how long its thread waited for a processor, and what limited TCP. */
+ * it ended, how long the socket took nothing, and what limited TCP. */
 #define _GNU_SOURCE
 #include "../rig.h"
 
@@ -130,16 +130,6 @@ static int read_request(int fd) {
   return 1;
 }
 
-/* Nanoseconds that this thread could run and did not (Documentation/scheduler/sched-stats.rst). */
-static uint64_t run_delay_ns(void) {
-  unsigned long ran = 0, delayed = 0;
-  FILE *file = fopen("/proc/thread-self/schedstat", "r");
-  if (file == NULL) return 0;
-  if (fscanf(file, "%lu %lu", &ran, &delayed) != 2) delayed = 0;
-  fclose(file);
-  return delayed;
-}
-
 /* The members of struct tcp_info (linux/tcp.h) that say what limited a connection, in microseconds. */
 static void read_limits(int fd, uint64_t *receiver_us, uint64_t *buffer_us) {
   struct tcp_info info = {0};
@@ -193,10 +183,10 @@ int main(int argc, char **argv) {
   for (;;) {
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) die("accept");
-    uint64_t delay_before = run_delay_ns(), receiver_us = 0, buffer_us = 0;
+    uint64_t receiver_us = 0, buffer_us = 0;
     blocked_ns = 0;
     stream(fd);
-    uint64_t ended_ns = now_ns(), delay_ns = run_delay_ns() - delay_before;
+    uint64_t ended_ns = now_ns();
     read_limits(fd, &receiver_us, &buffer_us);
     /* The client closes first, so that what is still on its way arrives. */
     struct pollfd polled = {fd, POLLIN, 0};
@@ -204,8 +194,8 @@ int main(int argc, char **argv) {
     for (int tries = 0; tries < 50 && poll(&polled, 1, 100) >= 0; tries++)
       if (polled.revents && recv(fd, rest, sizeof rest, 0) <= 0) break;
     close(fd);
-    printf("{\"endedNs\":%lu,\"blockedNs\":%lu,\"runDelayNs\":%lu,\"receiverLimitedNs\":%lu,\"bufferLimitedNs\":%lu}\n", ended_ns,
-           blocked_ns, delay_ns, receiver_us * 1000, buffer_us * 1000);
+    printf("{\"endedNs\":%lu,\"blockedNs\":%lu,\"receiverLimitedNs\":%lu,\"bufferLimitedNs\":%lu}\n", ended_ns,
+           blocked_ns, receiver_us * 1000, buffer_us * 1000);
     fflush(stdout);
   }
 }

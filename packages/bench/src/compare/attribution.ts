@@ -42,7 +42,7 @@ export async function measureAttribution(
     goals: goalsOf(heldOut),
     notes: [
       'Odd seeds were used while building; even seeds were first run when every threshold stood.',
-      'A case counts when witnesses other than the probes say that its fault came about and its ends felt at least 40 ms and twice the usual gap; a run without a fault counts when its ends felt nothing.',
+      'A case counts when witnesses other than the probes say that its fault came about and its ends felt at least 40 ms and twice the usual gap; a run without a fault counts when its ends felt nothing. Where no competition for the core was made, 100 ms of it in schedstat discard a case.',
       'Bounds in brackets are Wilson intervals of 95 %.',
       ...failures,
     ],

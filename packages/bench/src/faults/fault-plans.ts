@@ -220,8 +220,8 @@ export const faultKinds: readonly FaultKind[] = [
       const base = outage(random, between(random, 4, 8));
       return changed(base, {
         server: {
-          tokens: 60,
-          'pause-at': between(random, 50, 55),
+          tokens: 140,
+          'pause-at': between(random, 125, 130),
           'pause-us': between(random, 300_000, 600_000),
         },
       });

@@ -10,12 +10,14 @@ export interface Judgement {
   readonly expected: readonly Cause[];
   /** Causes of the request's stalls, the one of most excess first. */
   readonly found: readonly Cause[];
-  /** Why it does not count: the fault did not come about, the ends did not feel it, or felt something without one. */
+  /** Why it does not count: other work had the core, the fault did not come about, or the ends did not feel it (or, without one, did). */
   readonly discarded: string | undefined;
 }
 
 /** What counts as felt: the same as what counts as a stall. */
 const feltMsMin = 40;
+/** Other work on the server's core for this long is a fault of its own, which nobody made. */
+const otherWorkNsMin = 100_000_000;
 
 /** Runs the raw records of a case through the pipeline of a live trace, and sets the result beside what was done. */
 export function judgeCase(trace: CaseTrace, kind: FaultKind): Judgement {
@@ -58,6 +60,8 @@ export function attributionOf({ raw, truth }: CaseTrace): Attribution | undefine
 
 function whyDiscarded({ truth }: CaseTrace, kind: FaultKind): string | undefined {
   const felt = feltMs(truth);
+  const isForCpu = kind.causes.some((cause) => cause.startsWith('cpu_'));
+  if (!isForCpu && truth.witness.runDelayNs >= otherWorkNsMin) return 'other work had the core';
   if (kind.causes.length === 0) {
     return felt < feltMsMin ? undefined : `without a fault, the ends felt ${felt.toFixed(0)} ms`;
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Prng } from '@millrace/stdx';
 import type { FaultPrograms } from './compile-faults.ts';
@@ -61,9 +62,11 @@ export async function runCase(
       ...plan,
       client: { ...plan.client, port },
     });
+    const delayedBefore = runDelayNs(server.processId);
     const meddling = meddle(plan, programs, limit);
     const seen = await client.line();
     await meddling;
+    const delayedNs = runDelayNs(server.processId) - delayedBefore;
     const ended = plan.protocol === 'http1' ? await server.line() : undefined;
     await sleep(settleMs);
     const raw = observer.collect();
@@ -73,7 +76,7 @@ export async function runCase(
       isWhole: seen['isWhole'] === true,
       eventsNs: seen['events'] as readonly number[],
       serverEndNs: ended === undefined ? undefined : Number(ended['endedNs']),
-      witness: witnessOf(world, ended ?? {}, limit),
+      witness: witnessOf(world, { ...ended, delayedNs }, limit),
       lostNs: await world.losses(),
     };
     return { fault: kind.name, seed, plan, server: watched, truth, raw };
@@ -94,10 +97,16 @@ function witnessOf(
     fastRetransmits: server['TCPFastRetrans'] ?? 0,
     zeroWindows: client['TCPToZeroWindowAdv'] ?? 0,
     blockedNs: Number(told['blockedNs'] ?? 0),
-    runDelayNs: Number(told['runDelayNs'] ?? 0),
+    runDelayNs: Number(told['delayedNs'] ?? 0),
     receiverLimitedNs: Number(told['receiverLimitedNs'] ?? 0),
     throttledNs: limit?.throttledNs() ?? 0,
   };
+}
+
+/** How long a process's first thread could run and did not (Documentation/scheduler/sched-stats.rst). */
+function runDelayNs(processId: number): number {
+  const [, delayed] = readFileSync(`/proc/${processId}/schedstat`, 'utf8').split(' ');
+  return Number(delayed);
 }
 
 /** What is done from outside while the request runs. */

@@ -1,4 +1,4 @@
-import type { TcpEvent } from '../decoders/tcp-event.ts';
+import type { TcpEvent, TcpLimit } from '../decoders/tcp-event.ts';
 import type { Passage, TcpEpisode } from './tcp-episode.ts';
 
 /** What an acknowledgement showed. `sent` is how far it was before TCP answered it. */
@@ -7,6 +7,7 @@ interface Sample {
   readonly acked: number;
   readonly sent: number;
   readonly written: number;
+  readonly window: number;
   readonly duplicates: number;
 }
 
@@ -18,8 +19,22 @@ interface Segment {
   readonly duplicates: number;
 }
 
+/** What a segment holds on most ways (Ethernet, IPv4). */
+const segmentBytes = 1_460;
 const recoveryState = 3;
 const lossState = 4;
+/** A stretch in which TCP was limited; after an idle time it began with the write of a byte. */
+interface Limit {
+  readonly kind: 'rwnd_limited' | 'sndbuf_limited';
+  readonly startNs: number;
+  readonly endNs: number;
+  readonly begin: { readonly leastNs: number; readonly offset: number } | undefined;
+}
+
+const limitKinds: Readonly<Partial<Record<TcpLimit, Limit['kind']>>> = {
+  'peer-window': 'rwnd_limited',
+  'send-buffer': 'sndbuf_limited',
+};
 /** After a needless retransmission is acknowledged, how long until the peer's word of it may come. */
 const duplicateNsMax = 300_000_000;
 
@@ -29,6 +44,7 @@ export class ConnectionHealth {
   #samples: Sample[] = [];
   #segments: Segment[] = [];
   #episodes: TcpEpisode[] = [];
+  #limits: Limit[] = [];
   #zeroSinceNs: number | undefined;
   #lastNs = 0;
   #releasedNs: number | undefined;
@@ -51,7 +67,7 @@ export class ConnectionHealth {
     if (event.kind === 'ack') this.#acknowledge(event);
     else if (event.kind === 'retransmit') this.#retransmit(event);
     else if (event.kind === 'queued') this.#note('local_queue', event.beginNs, event.timeNs);
-    else if (event.kind === 'blocked') this.#note('write_blocked', event.beginNs, event.timeNs);
+    else if (event.kind === 'blocked') this.#noteBlocked(event);
     else if (event.kind === 'reset') {
       const { timeNs } = event;
       this.#episodes.push({ kind: 'peer_gone', how: 'rst', startNs: timeNs, endNs: timeNs });
@@ -96,24 +112,50 @@ export class ConnectionHealth {
             },
           ];
     const recoveries = this.#segments.map((segment) => this.#recovery(segment, sentNs));
-    return [...this.#episodes, ...zero, ...recoveries].filter(
+    const limits = this.#limits.map(({ kind, startNs, endNs: untilNs, begin }): TcpEpisode => {
+      const writtenNs = begin === undefined ? undefined : sentNs(begin.offset);
+      if (begin === undefined || writtenNs === undefined) return { kind, startNs, endNs: untilNs };
+      const sinceNs = Math.min(Math.max(begin.leastNs, writtenNs), untilNs);
+      return { kind, startNs: sinceNs, endNs: untilNs };
+    });
+    return [...this.#episodes, ...limits, ...zero, ...recoveries].filter(
       (episode) => episode.startNs <= endNs && episode.endNs >= startNs,
     );
   }
 
   #acknowledge(event: TcpEvent): void {
-    const { timeNs, acked, sent, written, duplicates } = event;
-    const previousNs = this.#samples.at(-1)?.timeNs;
-    if (previousNs !== undefined) {
-      if (event.limit === 'peer-window') this.#note('rwnd_limited', previousNs, timeNs);
-      if (event.limit === 'send-buffer') this.#note('sndbuf_limited', previousNs, timeNs);
-    }
-    if (event.window === 0) this.#zeroSinceNs ??= timeNs;
+    const { timeNs, acked, sent, written, window, duplicates } = event;
+    const kind = this.#lacksRoom(event) ? 'rwnd_limited' : limitKinds[event.limit];
+    if (kind !== undefined) this.#limit(kind, event);
+    if (window === 0) this.#zeroSinceNs ??= timeNs;
     else if (this.#zeroSinceNs !== undefined) {
       this.#note('zero_window', this.#zeroSinceNs, timeNs);
       this.#zeroSinceNs = undefined;
     }
-    this.#samples.push({ timeNs, acked, sent, written, duplicates });
+    this.#samples.push({ timeNs, acked, sent, written, window, duplicates });
+  }
+
+  /** Data waited to be sent, and what the peer had allowed left less room than it or a segment needs. */
+  #lacksRoom({ sent, written }: TcpEvent): boolean {
+    const previous = this.#samples.at(-1);
+    if (previous === undefined || written <= sent) return false;
+    const room = previous.acked + previous.window - sent;
+    return room < Math.min(written - sent, segmentBytes);
+  }
+
+  /** With nothing in flight nothing is limited: then it began with the next byte that was written. */
+  #limit(kind: Limit['kind'], { timeNs: endNs, srttUs }: TcpEvent): void {
+    const previous = this.#samples.at(-1);
+    if (previous === undefined) return;
+    const wasIdle = previous.acked >= previous.written;
+    const last = this.#limits.at(-1);
+    if (last?.kind === kind && last.endNs === previous.timeNs && !wasIdle) {
+      this.#limits[this.#limits.length - 1] = { ...last, endNs };
+      return;
+    }
+    const startNs = wasIdle ? Math.max(previous.timeNs, endNs - srttUs * 1_000) : previous.timeNs;
+    const begin = wasIdle ? { leastNs: previous.timeNs, offset: previous.written } : undefined;
+    this.#limits.push({ kind, startNs, endNs, begin });
   }
 
   #retransmit(event: TcpEvent): void {
@@ -146,8 +188,16 @@ export class ConnectionHealth {
     return (later.at(-1)?.duplicates ?? duplicates) - duplicates >= Math.max(1, together.length);
   }
 
+  /** The socket had room at the latest when all was acknowledged; that the server wrote later is its own. */
+  #noteBlocked({ beginNs, timeNs }: TcpEvent): void {
+    const empty = this.#samples
+      .slice(this.#firstAfter(beginNs))
+      .find(({ acked, written }) => acked >= written);
+    this.#note('write_blocked', beginNs, Math.min(empty?.timeNs ?? timeNs, timeNs));
+  }
+
   #note(
-    kind: 'zero_window' | 'rwnd_limited' | 'sndbuf_limited' | 'local_queue' | 'write_blocked',
+    kind: 'zero_window' | 'local_queue' | 'write_blocked',
     startNs: number,
     endNs: number,
   ): void {
@@ -173,6 +223,7 @@ export class ConnectionHealth {
     if (this.#samples.length > most) this.#samples = this.#samples.slice(-Math.ceil(most * 0.75));
     if (this.#segments.length > most)
       this.#segments = this.#segments.slice(-Math.ceil(most * 0.75));
+    if (this.#limits.length > most) this.#limits = this.#limits.slice(-Math.ceil(most * 0.75));
     if (this.#episodes.length > most)
       this.#episodes = this.#episodes.slice(-Math.ceil(most * 0.75));
   }

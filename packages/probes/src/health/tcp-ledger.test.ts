@@ -116,12 +116,13 @@ test('the peer’s window is zero from the acknowledgement that says so until on
 });
 
 test('what limits a connection lasts from one acknowledgement to the next, and stretches are joined', () => {
+  const written = 10;
   const health = healthOf([
-    { timeNs: 100 },
-    { timeNs: 200, limit: 'peer-window' },
-    { timeNs: 300, limit: 'peer-window' },
-    { timeNs: 400, limit: 'busy' },
-    { timeNs: 500, limit: 'send-buffer' },
+    { timeNs: 100, written },
+    { timeNs: 200, written, limit: 'peer-window' },
+    { timeNs: 300, written, limit: 'peer-window' },
+    { timeNs: 400, written, limit: 'busy' },
+    { timeNs: 500, written, limit: 'send-buffer' },
   ]);
   assert.deepEqual(
     health.episodes(0, 1_000, () => undefined),
@@ -129,6 +130,46 @@ test('what limits a connection lasts from one acknowledgement to the next, and s
       { kind: 'rwnd_limited', startNs: 100, endNs: 300 },
       { kind: 'sndbuf_limited', startNs: 400, endNs: 500 },
     ],
+  );
+});
+
+test('after a time with nothing in flight a limit began with the next write, or a round trip ago', () => {
+  const ms = 1_000_000;
+  const health = healthOf([
+    { timeNs: 100 * ms, acked: 10, written: 10 },
+    { timeNs: 400 * ms, acked: 20, written: 90, limit: 'peer-window', srttUs: 5_000 },
+  ]);
+  assert.deepEqual(
+    health.episodes(0, 1_000 * ms, () => undefined),
+    [{ kind: 'rwnd_limited', startNs: 395 * ms, endNs: 400 * ms }],
+  );
+  const asked: number[] = [];
+  const written = health.episodes(0, 1_000 * ms, (offset) => {
+    asked.push(offset);
+    return 350 * ms;
+  });
+  assert.deepEqual(asked, [10]);
+  assert.deepEqual(written, [{ kind: 'rwnd_limited', startNs: 350 * ms, endNs: 400 * ms }]);
+});
+
+test('data that waits because the peer allows too little is limited by its window, whatever TCP counts', () => {
+  const told = (window: number): number =>
+    healthOf([
+      { timeNs: 100, acked: 1_000, sent: 1_000, written: 3_000, window },
+      { timeNs: 200, acked: 1_000, sent: 1_500, written: 9_000, window },
+    ]).episodes(0, 1_000, () => undefined).length;
+  assert.deepEqual([1_959, 1_960].map(told), [1, 0]);
+});
+
+test('a socket is blocked no longer than until all was acknowledged', () => {
+  const health = healthOf([
+    { timeNs: 120, acked: 10, written: 20 },
+    { timeNs: 150, acked: 20, written: 20 },
+    { kind: 'blocked', beginNs: 110, timeNs: 400, acked: 20, written: 20 },
+  ]);
+  assert.deepEqual(
+    health.episodes(0, 1_000, () => undefined),
+    [{ kind: 'write_blocked', startNs: 110, endNs: 150 }],
   );
 });
 

@@ -38,6 +38,9 @@ type State =
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const chunkLineBytesMax = 1024;
+const chunkStart = /^[0-9a-fA-F]{1,8}\r\n/;
+const lastChunk = Buffer.from('\r\n0\r\n\r\n');
+const chunkStates: ReadonlySet<State> = new Set(['chunk-size', 'chunk-data', 'chunk-end']);
 
 /**
  * One direction of an HTTP/1.1 connection, in pieces of any size. Bytes that were not captured are skipped within a
@@ -52,6 +55,8 @@ export class MessageParser {
   #headBytes = 0;
   #lines: string[] = [];
   #left = 0;
+  /** Framing was lost within a chunked body, whose next chunk may be recognised. */
+  #isLostInChunks = false;
 
   constructor(
     sink: MessageSink,
@@ -70,30 +75,40 @@ export class MessageParser {
     return this.#state === 'until-close';
   }
 
+  /** Framing was lost in this message, even where chunks of it are recognised again: its end may have been missed. */
   get isLost(): boolean {
-    return this.#state === 'lost';
+    return this.#state === 'lost' || this.#isLostInChunks;
   }
 
   get isTunnel(): boolean {
     return this.#state === 'tunnel';
   }
 
-  /** An operation begins: where framing is lost, a message may begin with it. */
+  /** An operation begins: where framing is lost, a message or a chunk may begin with it, because servers write them whole. */
   beginOperation(bytes: Uint8Array): void {
-    if (this.#state !== 'lost') return;
+    if (!this.isLost) return;
     const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString(
       'latin1',
     );
     if (this.#startForm.test(start)) this.#beginHead();
+    else if (this.#state === 'lost' && this.#isLostInChunks && chunkStart.test(start))
+      this.#state = 'chunk-size';
   }
 
   /** Something was lost, or the connection was met midway. */
   lose(): void {
+    if (this.#state !== 'lost') this.#isLostInChunks = chunkStates.has(this.#state);
     this.#state = 'lost';
+    this.#line = '';
   }
 
   feed(bytes: Uint8Array): void {
     let at = 0;
+    if (bytes.length > 0 && this.#state === 'lost' && this.#isLostInChunks) {
+      this.#sink.onBodySkipped(bytes.length);
+      if (Buffer.from(bytes.subarray(-lastChunk.length)).equals(lastChunk)) this.#endMessage();
+      return;
+    }
     while (at < bytes.length) {
       if (this.#state === 'lost' || this.#state === 'tunnel') return;
       at = this.#step(bytes, at);
@@ -107,8 +122,12 @@ export class MessageParser {
       this.#left -= count;
       this.#sink.onBodySkipped(count);
       if (this.#left === 0) this.#bodyPieceEnds();
-    } else if (this.#state !== 'lost' && this.#state !== 'tunnel')
+    } else if (this.#state === 'lost') {
+      if (this.#isLostInChunks) this.#sink.onBodySkipped(count);
+    } else if (this.#state !== 'tunnel') {
       this.#loseFraming('framing-lost');
+      if (this.#isLostInChunks) this.#sink.onBodySkipped(count);
+    }
   }
 
   #step(bytes: Uint8Array, at: number): number {
@@ -224,14 +243,14 @@ export class MessageParser {
 
   #beginHead(): void {
     this.#state = 'head';
+    this.#isLostInChunks = false;
     this.#line = '';
     this.#lines = [];
     this.#headBytes = 0;
   }
 
   #loseFraming(reason: 'head-too-long' | 'framing-lost'): void {
-    this.#state = 'lost';
-    this.#line = '';
+    this.lose();
     this.#sink.onLost(reason);
   }
 }
