@@ -92,16 +92,18 @@ export class FaultWorld implements AsyncDisposable {
   }
 
   #start(net: string, core: number, command: readonly string[]): ToldProcess {
-    return new ToldProcess(['nsenter', `--net=${net}`, 'taskset', '-c', String(core), ...command]);
+    return new ToldProcess(['nsenter', `--net=${net}`, ...placed(core), ...command]);
   }
 }
 
 /** Competes with the server for its core; ends by itself. */
 export function startHog(programs: FaultPrograms, options: ProgramOptions): ToldProcess {
-  return new ToldProcess([
-    ...['taskset', '-c', String(serverCore)],
-    ...[programs.hog, ...argumentsOf(options)],
-  ]);
+  return new ToldProcess([...placed(serverCore), ...[programs.hog, ...argumentsOf(options)]]);
+}
+
+/** On one core, before all other work of this machine: what competes is only what was made to. */
+function placed(core: number): readonly string[] {
+  return ['nice', '-n', '-20', 'taskset', '-c', String(core)];
 }
 
 function readCounters(task: string): TcpCounters {
