@@ -143,7 +143,10 @@ export class EndpointRouter {
     const request = {
       promptTokens: facts.promptTokens,
       outputTokensMax: facts.outputTokensMax,
-      subset: candidates.map(({ options }) => options.name),
+      // Where all may take it there is nothing to compare, once for each of them.
+      ...(candidates.length < this.#endpoints.length && {
+        subset: candidates.map(({ options }) => options.name),
+      }),
       ...(hints.sessionHash !== undefined && { sessionHash: hints.sessionHash }),
       ...(hints.qualityTierMin !== undefined && { qualityTierMin: hints.qualityTierMin }),
       ...(engines !== undefined && { enginesPreferred: engines }),
