@@ -29,7 +29,7 @@ export class ControlLine {
 
   /** Control has answered; an answer that nobody waits for any more is let go. */
   settle(id: number, answer: OwnAnswer | undefined): void {
-    this.#asked.get(id)?.settle(answer);
+    this.#asked.get(id)?.settle(answer === undefined ? undefined : withBuffer(answer));
   }
 
   #ask(method: string, target: string): Promise<OwnAnswer | undefined> {
@@ -55,6 +55,13 @@ export class ControlLine {
       this.#send({ kind: 'ask', id, method, target });
     });
   }
+}
+
+/** Between threads a buffer loses its class. */
+function withBuffer(answer: OwnAnswer): OwnAnswer {
+  const { body } = answer;
+  if (typeof body === 'string') return answer;
+  return { ...answer, body: Buffer.from(body.buffer, body.byteOffset, body.byteLength) };
 }
 
 function isForControl(method: string, target: string): boolean {
