@@ -76,7 +76,10 @@ export {
 } from './messages/body.ts';
 export { Cancellation, type CancelReason } from './messages/cancellation.ts';
 export { type FieldValues, HeaderBlock } from './messages/header-block.ts';
+export type { BatchingOptions } from './batching/batching-backend.ts';
+export { type MergeableRoute, mergeableRoutes } from './batching/mergeable-request.ts';
 export {
+  batchingDefaults,
   type EndpointBounds,
   endpointDefaults,
   type GatewayBounds,

@@ -1,3 +1,6 @@
+import type { BatchingOptions } from './batching/batching-backend.ts';
+import { mergeableRoutes } from './batching/mergeable-request.ts';
+
 /** Bounds of the data path; every one has a default. */
 export interface GatewayBounds {
   /** Largest body of a request. */
@@ -72,7 +75,7 @@ export interface EndpointBounds extends HealthBounds, LookBounds {
   readonly endpointsMax: number;
   /** Memory of the ledger of prefixes. */
   readonly ledgerBytes: number;
-  /** Largest whole answer of an endpoint that is translated into another API. */
+  /** Largest whole answer of an endpoint that is translated into another API, or divided among merged requests. */
   readonly translatedBytesMax: number;
 }
 
@@ -88,4 +91,13 @@ export const endpointDefaults: EndpointBounds = {
   endpointsMax: 256,
   ledgerBytes: 64 * 2 ** 20,
   translatedBytesMax: 16 * 2 ** 20,
+};
+
+/** How requests are merged where nothing else is said. */
+export const batchingDefaults: BatchingOptions = {
+  routes: mergeableRoutes,
+  inputsMax: 32,
+  delayMsMax: 5,
+  bytesMax: 2 ** 20,
+  waitingMax: 1024,
 };

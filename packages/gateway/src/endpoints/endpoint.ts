@@ -4,6 +4,7 @@ import { HttpBackend } from '../backends/http-backend.ts';
 import { ApiBackend } from '../apis/api-backend.ts';
 import type { TranslatedApi } from '../apis/api-route.ts';
 import type { Backend } from '../backends/backend.ts';
+import { BatchingBackend, type BatchingOptions } from '../batching/batching-backend.ts';
 import type { EngineKind } from '../engines/engine-kind.ts';
 import type { KvEventPlace } from '../engines/kv-events/kv-follower.ts';
 import type { EndpointModel } from '../engines/identify.ts';
@@ -31,6 +32,8 @@ export interface EndpointOptions {
   readonly authorization: string | undefined;
   /** APIs that it speaks itself; by default none, and they are translated. */
   readonly nativeApis?: readonly TranslatedApi[];
+  /** How requests are merged; absent: they are not. */
+  readonly batching?: BatchingOptions;
   /** How long it may take, where that is not the same as for all. */
   readonly limits?: TimeLimits;
   /** Requests that it is given at once, by all lanes together. */
@@ -95,7 +98,7 @@ export function openEndpoint(
     options,
     index: parts.index,
     backend,
-    answering: new ApiBackend(backend, {
+    answering: new ApiBackend(batched(backend, options.batching, parts), {
       nativeApis: options.nativeApis ?? [],
       answerBytesMax: parts.bounds.translatedBytesMax,
     }),
@@ -111,6 +114,17 @@ export function openEndpoint(
     missingMetrics: [],
     activeCount: 0,
   };
+}
+
+function batched(
+  backend: Backend,
+  batching: BatchingOptions | undefined,
+  parts: { readonly clock: Clock; readonly bounds: EndpointBounds },
+): Backend {
+  if (batching === undefined) return backend;
+  const { clock } = parts;
+  const { translatedBytesMax: answerBytesMax } = parts.bounds;
+  return new BatchingBackend(backend, { batching, clock, answerBytesMax });
 }
 
 function addressOf(url: URL): BackendAddress {

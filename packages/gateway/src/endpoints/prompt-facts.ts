@@ -9,6 +9,7 @@ import {
   type ScannedBody,
 } from '@millrace/openai';
 import type { BackendRequest } from '../backends/backend.ts';
+import { multipartField, withMultipartField } from '../messages/multipart-field.ts';
 
 /** What routing must know of a request. */
 export interface PromptFacts {
@@ -29,13 +30,13 @@ export interface PromptFacts {
 const bytesPerToken = 4;
 const noPrompt = Buffer.alloc(0);
 
-/** Reads what routing needs; requests without a JSON body name no model and have no prompt. */
+/** Reads what routing needs. A form names its model in a field; what is neither JSON nor a form names none. */
 export function promptFactsOf(
   request: Pick<BackendRequest, 'headers' | 'body'>,
 ): PromptFacts | { readonly refused: ApiError } {
   const type = request.headers.get('content-type') ?? '';
   if (request.body.length === 0 || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type))
-    return noFacts;
+    return { ...noFacts, model: multipartField(request.body, type, 'model')?.value };
   const scan = scanBody(request.body);
   if (scan.kind === 'scanned') return factsOf(scan.body);
   // JSON of another kind than an object names nothing: its engine says what it makes of it.
@@ -76,8 +77,16 @@ export function withModel(
   facts: PromptFacts,
   model: string | undefined,
 ): BackendRequest {
-  if (model === facts.model || facts.scanned === undefined || model === undefined) return request;
+  if (model === facts.model || model === undefined) return request;
+  if (facts.scanned === undefined) return withModelInForm(request, model);
   return { ...request, body: Buffer.concat(replaceFields(facts.scanned, { model })) };
+}
+
+function withModelInForm(request: BackendRequest, model: string): BackendRequest {
+  const type = request.headers.get('content-type') ?? '';
+  const field = multipartField(request.body, type, 'model');
+  if (field === undefined) return request;
+  return { ...request, body: withMultipartField(request.body, field, model) };
 }
 
 function countOf(value: number | undefined): number {

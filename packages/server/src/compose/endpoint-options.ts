@@ -1,4 +1,5 @@
-import type { EndpointOptions } from '@millrace/gateway';
+import { batchingDefaults, type BatchingOptions, type EndpointOptions } from '@millrace/gateway';
+import type { BatchingConfig } from '../config/batching-schema.ts';
 import type { EndpointConfig, FileConfig } from '../config/file-schema.ts';
 import { endpointName } from '../config/read-config-file.ts';
 import { ServerError } from '../errors.ts';
@@ -28,6 +29,7 @@ export function endpointOptionsOf(
       weight: endpoint.weight ?? 1,
       authorization: key === undefined ? undefined : `Bearer ${key}`,
       nativeApis: endpoint.apis ?? [],
+      ...(endpoint.batching !== undefined && { batching: batchingOf(endpoint.batching) }),
       limits: timeLimitsOf(endpoint.timeouts, config.timeouts),
       ...(endpoint.concurrency !== undefined && { concurrencyMax: endpoint.concurrency }),
       ...(endpoint.kvEvents !== undefined && { kvEvents: endpoint.kvEvents }),
@@ -46,6 +48,17 @@ export function endpointOptionsOf(
 /** Endpoints of a configuration that are given nothing more. */
 export function drainingOf({ endpoints = [] }: FileConfig): ReadonlySet<string> {
   return new Set(endpoints.filter(({ drain }) => drain === true).map(endpointName));
+}
+
+function batchingOf(batching: BatchingConfig): BatchingOptions {
+  return {
+    ...batchingDefaults,
+    routes: batching.routes ?? batchingDefaults.routes,
+    models: batching.models,
+    inputsMax: batching.inputs ?? batchingDefaults.inputsMax,
+    delayMsMax: batching.delayMs ?? batchingDefaults.delayMsMax,
+    bytesMax: batching.bytes ?? batchingDefaults.bytesMax,
+  };
 }
 
 function keyOf({ apiKeyEnv }: EndpointConfig, env: Environment): string | undefined {

@@ -5,6 +5,7 @@ import {
   translatedApis,
 } from '@millrace/gateway';
 import { z } from 'zod';
+import { type BatchingConfig, batchingSchema } from './batching-schema.ts';
 import { lanesMax } from '../lanes/lane-count.ts';
 import { type EngineConfig, engineSchema } from './engines-schema.ts';
 import {
@@ -58,6 +59,7 @@ const endpoint = z
       .max(translatedApis.length)
       .optional()
       .describe('APIs that it speaks itself; by default none: they are translated.'),
+    batching: batchingSchema.optional(),
     concurrency: z
       .int()
       .min(1)
@@ -187,6 +189,7 @@ export interface EndpointConfig {
   readonly weight?: number | undefined;
   readonly apiKeyEnv?: string | undefined;
   readonly apis?: readonly TranslatedApi[] | undefined;
+  readonly batching?: BatchingConfig | undefined;
   readonly concurrency?: number | undefined;
   readonly quantization?: string | undefined;
   readonly tier?: number | undefined;
