@@ -1,4 +1,4 @@
-import type { Registry } from '@millrace/telemetry';
+import type { Counter, Registry } from '@millrace/telemetry';
 import type { RelayEnd } from './relay.ts';
 
 /** What the gateway counts. */
@@ -31,11 +31,26 @@ export function createGatewayMetrics(registry: Registry, readActive: () => numbe
     help: 'Requests being answered.',
     read: readActive,
   });
+  // Handles are kept: looking a label set up costs more than counting in it.
+  const byStatus = new Map<number, Counter>();
+  const byEnd = new Map<RelayEnd, Counter>();
   return {
     note: (status, elapsedMs) => {
-      requests.labels({ status: String(status) }).inc();
+      let counter = byStatus.get(status);
+      if (counter === undefined) {
+        counter = requests.labels({ status: String(status) });
+        byStatus.set(status, counter);
+      }
+      counter.inc();
       duration.observe(elapsedMs / 1000);
     },
-    noteEnd: (end) => ends.labels({ end }).inc(),
+    noteEnd: (end) => {
+      let counter = byEnd.get(end);
+      if (counter === undefined) {
+        counter = ends.labels({ end });
+        byEnd.set(end, counter);
+      }
+      counter.inc();
+    },
   };
 }

@@ -54,25 +54,37 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
 
   /** This block with these fields at its end, in place of those of the same name. */
   with(fields: FieldValues): HeaderBlock {
-    return this.without(Object.keys(fields)).#append(fields);
+    return this.edit([], fields);
   }
 
   /** This block without the fields of these names; they are in lower case. */
   without(names: readonly string[]): HeaderBlock {
-    if (!names.some((name) => this.has(name))) return this;
-    const kept: Buffer[] = [];
+    return names.some((name) => this.has(name)) ? this.edit(names, {}) : this;
+  }
+
+  /** This block without the fields of these names, and with `fields`: both at once, so that it is copied once. */
+  edit(names: readonly string[], fields: FieldValues): HeaderBlock {
     const ranges: number[] = [];
+    const text = linesOf(fields, ranges, 0);
+    const added = ranges.splice(0);
+    const bytes = Buffer.allocUnsafe(this.bytes.length + text.length);
     let length = 0;
+    // Fields that stay and follow one another are copied as one.
+    let runStart = 0;
     for (let at = 0; at < this.#ranges.length; at += rangesPerField) {
-      if (names.some((name) => this.#isNamed(at, name))) continue;
       const start = this.#at(at);
-      const line = this.bytes.subarray(start, this.#at(at + rangesPerField, this.bytes.length));
-      for (let each = 0; each < rangesPerField; each++)
-        ranges.push(this.#at(at + each) - start + length);
-      kept.push(line);
-      length += line.length;
+      if (this.#isAnyOf(at, names) || this.#isOneOf(at, fields)) {
+        length += this.bytes.copy(bytes, length, runStart, start);
+        runStart = this.#at(at + rangesPerField, this.bytes.length);
+        continue;
+      }
+      const shift = length - runStart;
+      for (let each = at; each < at + rangesPerField; each++) ranges.push(this.#at(each) + shift);
     }
-    return new HeaderBlock(Buffer.concat(kept, length), ranges);
+    length += this.bytes.copy(bytes, length, runStart);
+    for (const offset of added) ranges.push(offset + length);
+    length += bytes.write(text, length, 'latin1');
+    return new HeaderBlock(bytes.subarray(0, length), ranges);
   }
 
   *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
@@ -80,13 +92,15 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
       yield [this.#text(at).toLowerCase(), this.#text(at + 2)];
   }
 
-  #append(fields: FieldValues): HeaderBlock {
-    const ranges = [...this.#ranges];
-    const text = linesOf(fields, ranges, this.bytes.length);
-    const bytes = Buffer.allocUnsafe(this.bytes.length + text.length);
-    this.bytes.copy(bytes);
-    bytes.write(text, this.bytes.length, 'latin1');
-    return new HeaderBlock(bytes, ranges);
+  #isAnyOf(at: number, names: readonly string[]): boolean {
+    for (let index = 0; index < names.length; index++)
+      if (this.#isNamed(at, names[index] as string)) return true;
+    return false;
+  }
+
+  #isOneOf(at: number, fields: FieldValues): boolean {
+    for (const name in fields) if (this.#isNamed(at, name)) return true;
+    return false;
   }
 
   #text(at: number): string {
