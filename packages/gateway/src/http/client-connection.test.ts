@@ -17,7 +17,11 @@ import type { ListenPlace } from './listen.ts';
 async function open(
   t: TestContext,
   answer: RequestListener,
-  more: { readonly bounds?: Partial<GatewayBounds>; readonly listen?: ListenPlace } = {},
+  more: {
+    readonly bounds?: Partial<GatewayBounds>;
+    readonly listen?: ListenPlace;
+    readonly registry?: Registry;
+  } = {},
 ): Promise<Gateway> {
   const upstream = createServer(answer).listen(0, '127.0.0.1');
   await once(upstream, 'listening');
@@ -32,7 +36,7 @@ async function open(
   const gateway = await startGateway({
     backend,
     clock: systemClock,
-    registry: new Registry(),
+    registry: more.registry ?? new Registry(),
     createRequestId: () => 'made',
     listen: more.listen ?? { host: '127.0.0.1', port: 0 },
     bounds: more.bounds ?? {},
@@ -294,4 +298,41 @@ test('a large body and a large answer pass whole', async (t) => {
   for (let at = 0; at < body.length; at++) body[at] = at * 31 + (at >> 12);
   const response = await fetch(`http://127.0.0.1:${gateway.place.port}/`, { method: 'POST', body });
   assert.deepEqual(Buffer.from(await response.arrayBuffer()), body);
+});
+
+test('what the events of a stream tell is counted', async (t) => {
+  const registry = new Registry();
+  const usage = {
+    prompt_tokens: 9,
+    completion_tokens: 2,
+    prompt_tokens_details: { cached_tokens: 4 },
+  };
+  const events = [
+    { choices: [{ delta: { role: 'assistant', content: '' } }] },
+    { choices: [{ delta: { content: 'a' } }] },
+    { choices: [{ delta: { content: 'b' }, finish_reason: 'stop' }] },
+    { choices: [], usage },
+  ];
+  const gateway = await open(
+    t,
+    (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
+      response.end('data: [DONE]\n\n');
+    },
+    { registry },
+  );
+  await talk(gateway, get('/', 'Connection: close\r\n'));
+  const exposed = registry.expose();
+  for (const [name, kind, count] of [
+    ['events', 'content', 2],
+    ['events', 'error', 0],
+    ['tokens', 'prompt', 9],
+    ['tokens', 'completion', 2],
+    ['tokens', 'cached', 4],
+  ] as const)
+    assert.match(
+      exposed,
+      new RegExp(`millrace_gateway_stream_${name}_total\\{kind="${kind}"\\} ${count}\n`),
+    );
 });

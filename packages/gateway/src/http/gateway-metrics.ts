@@ -1,3 +1,4 @@
+import type { StreamWatcher } from '@millrace/openai';
 import type { Counter, Registry } from '@millrace/telemetry';
 import type { RelayEnd } from './relay.ts';
 
@@ -6,6 +7,8 @@ export interface GatewayMetrics {
   /** Counts an answered request. */
   note(status: number, elapsedMs: number): void;
   noteEnd(end: RelayEnd): void;
+  /** Counts what the events of a stream told. */
+  noteStream(watcher: StreamWatcher): void;
 }
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -31,6 +34,22 @@ export function createGatewayMetrics(registry: Registry, readActive: () => numbe
     help: 'Requests being answered.',
     read: readActive,
   });
+  const events = registry.labelledCounter({
+    name: 'millrace_gateway_stream_events_total',
+    help: 'Events of streams that were passed on: with a part of an answer, with an error, and such as could not be read.',
+    labelNames: ['kind'],
+  });
+  const tokens = registry.labelledCounter({
+    name: 'millrace_gateway_stream_tokens_total',
+    help: 'Tokens as streams told them in their usage; cached ones are among those of prompts.',
+    labelNames: ['kind'],
+  });
+  const [content, failed, unread] = ['content', 'error', 'unread'].map((kind) =>
+    events.labels({ kind }),
+  );
+  const [prompt, completion, cached] = ['prompt', 'completion', 'cached'].map((kind) =>
+    tokens.labels({ kind }),
+  );
   // Handles are kept: looking a label set up costs more than counting in it.
   const byStatus = new Map<number, Counter>();
   const byEnd = new Map<RelayEnd, Counter>();
@@ -52,5 +71,18 @@ export function createGatewayMetrics(registry: Registry, readActive: () => numbe
       }
       counter.inc();
     },
+    noteStream: ({ contentEvents, errorEvents, unreadEvents, usage }) => {
+      content?.inc(contentEvents);
+      failed?.inc(errorEvents);
+      unread?.inc(unreadEvents);
+      prompt?.inc(countOf(usage?.promptTokens));
+      completion?.inc(countOf(usage?.completionTokens));
+      cached?.inc(countOf(usage?.cachedTokens));
+    },
   };
+}
+
+/** An engine may tell anything; a counter only grows. */
+function countOf(tokens: number | undefined): number {
+  return tokens !== undefined && Number.isFinite(tokens) && tokens > 0 ? tokens : 0;
 }

@@ -158,9 +158,10 @@ export class Pipeline implements RequestHandler, Disposable {
       exchange,
       message,
       pieces: this.#pieces,
-      onEnd: (end) => {
+      onEnd: (end, watcher) => {
         deadline.cancel();
         this.#metrics.noteEnd(end);
+        if (watcher !== undefined) this.#metrics.noteStream(watcher);
         this.#noteAnswered(exchange, message.status);
       },
     });

@@ -1,4 +1,4 @@
-import { apiError, errorEvent } from '@millrace/openai';
+import { apiError, errorEvent, StreamWatcher } from '@millrace/openai';
 import type { AnswerMessage } from '../backends/backend.ts';
 import type { BodyEnd, BodySink } from '../messages/body.ts';
 import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
@@ -19,7 +19,8 @@ export interface RelayParts {
   readonly message: AnswerMessage;
   /** Longest pause between two pieces, and longest that a client takes nothing. */
   readonly pieces: DeadlineQueue;
-  readonly onEnd: (end: RelayEnd) => void;
+  /** `watcher` has seen the events, where the answer is a stream of them. */
+  readonly onEnd: (end: RelayEnd, watcher: StreamWatcher | undefined) => void;
 }
 
 /**
@@ -30,6 +31,7 @@ export class Relay implements BodySink {
   readonly #parts: RelayParts;
   readonly #sink: BodySink;
   readonly #deadline = new Deadline(() => this.#noteLate());
+  readonly #watcher: StreamWatcher | undefined;
   #isPaused = false;
   #isOver = false;
 
@@ -41,6 +43,8 @@ export class Relay implements BodySink {
     // The request is called here what the client called it, whatever the engine calls it.
     const kept = headers.has('x-request-id') ? headers.without(['x-request-id']) : headers;
     const { byteLength } = body;
+    const isStream = (headers.get('content-type') ?? '').startsWith('text/event-stream');
+    this.#watcher = isStream ? new StreamWatcher() : undefined;
     this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, () =>
       this.#resume(),
     );
@@ -53,7 +57,9 @@ export class Relay implements BodySink {
   }
 
   write(piece: Buffer): void {
-    if (!this.#isOver) this.#sink.write(piece);
+    if (this.#isOver) return;
+    this.#sink.write(piece);
+    this.#watcher?.push(piece);
   }
 
   flush(): boolean {
@@ -91,15 +97,13 @@ export class Relay implements BodySink {
     this.#deadline.cancel();
     if (end === 'whole') this.#sink.end('whole');
     else this.#breakOff(end);
-    this.#parts.onEnd(end);
+    this.#parts.onEnd(end, this.#watcher);
   }
 
   #breakOff(end: Exclude<RelayEnd, 'whole'>): void {
-    const { headers, failureEvent } = this.#parts.message;
-    const type = headers.get('content-type') ?? '';
+    const { failureEvent } = this.#parts.message;
     const reason = reasons[end];
-    if (reason === undefined || !type.startsWith('text/event-stream'))
-      return this.#sink.end('destroyed');
+    if (reason === undefined || this.#watcher === undefined) return this.#sink.end('destroyed');
     const error = apiError('backend_failed', `The engine ${reason}.`);
     this.#sink.write(Buffer.from((failureEvent ?? errorEvent)(error)));
     this.#sink.end('whole');
