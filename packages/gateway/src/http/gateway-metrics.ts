@@ -34,22 +34,6 @@ export function createGatewayMetrics(registry: Registry, readActive: () => numbe
     help: 'Requests being answered.',
     read: readActive,
   });
-  const events = registry.labelledCounter({
-    name: 'millrace_gateway_stream_events_total',
-    help: 'Events of streams that were passed on: with a part of an answer, with an error, and such as could not be read.',
-    labelNames: ['kind'],
-  });
-  const tokens = registry.labelledCounter({
-    name: 'millrace_gateway_stream_tokens_total',
-    help: 'Tokens as streams told them in their usage; cached ones are among those of prompts.',
-    labelNames: ['kind'],
-  });
-  const [content, failed, unread] = ['content', 'error', 'unread'].map((kind) =>
-    events.labels({ kind }),
-  );
-  const [prompt, completion, cached] = ['prompt', 'completion', 'cached'].map((kind) =>
-    tokens.labels({ kind }),
-  );
   // Handles are kept: looking a label set up costs more than counting in it.
   const byStatus = new Map<number, Counter>();
   const byEnd = new Map<RelayEnd, Counter>();
@@ -71,14 +55,34 @@ export function createGatewayMetrics(registry: Registry, readActive: () => numbe
       }
       counter.inc();
     },
-    noteStream: ({ contentEvents, errorEvents, unreadEvents, usage }) => {
-      content?.inc(contentEvents);
-      failed?.inc(errorEvents);
-      unread?.inc(unreadEvents);
-      prompt?.inc(countOf(usage?.promptTokens));
-      completion?.inc(countOf(usage?.completionTokens));
-      cached?.inc(countOf(usage?.cachedTokens));
-    },
+    noteStream: countStreams(registry),
+  };
+}
+
+function countStreams(registry: Registry): GatewayMetrics['noteStream'] {
+  const events = registry.labelledCounter({
+    name: 'millrace_gateway_stream_events_total',
+    help: 'Events of streams that were passed on: with a part of an answer, with an error, and such as could not be read.',
+    labelNames: ['kind'],
+  });
+  const tokens = registry.labelledCounter({
+    name: 'millrace_gateway_stream_tokens_total',
+    help: 'Tokens as streams told them in their usage; cached ones are among those of prompts.',
+    labelNames: ['kind'],
+  });
+  const [content, failed, unread] = ['content', 'error', 'unread'].map((kind) =>
+    events.labels({ kind }),
+  );
+  const [prompt, completion, cached] = ['prompt', 'completion', 'cached'].map((kind) =>
+    tokens.labels({ kind }),
+  );
+  return ({ contentEvents, errorEvents, unreadEvents, usage }) => {
+    content?.inc(contentEvents);
+    failed?.inc(errorEvents);
+    unread?.inc(unreadEvents);
+    prompt?.inc(countOf(usage?.promptTokens));
+    completion?.inc(countOf(usage?.completionTokens));
+    cached?.inc(countOf(usage?.cachedTokens));
   };
 }
 
