@@ -21,6 +21,7 @@ export {
   socketEventHeadBytes,
   type SocketEventKind,
 } from './decoders/socket-event.ts';
+export { decodeStampEvent, type StampEvent } from './decoders/stamp-event.ts';
 export {
   decodeTcpEvent,
   type TcpEvent,
@@ -31,6 +32,7 @@ export { ProbesError, type ProbesErrorCode } from './errors.ts';
 export type { ConnectionHealth } from './health/connection-health.ts';
 export type { Passage, TcpEpisode } from './health/tcp-episode.ts';
 export { TcpLedger, type TcpLedgerOptions } from './health/tcp-ledger.ts';
+export { StampLedger, type StampLedgerOptions, type Stamps } from './health/stamp-ledger.ts';
 export { WaitLedger } from './health/wait-ledger.ts';
 export { type DeviceCalls, type EngineSteps, stepQuantileNs } from './health/step-histogram.ts';
 export { type EngineLibraries, EngineProbe } from './live/engine-probe.ts';
@@ -48,6 +50,7 @@ export type { LossCounts, ProgramCost, ProgramState } from './live/probe-object.
 export { AdoptedProbe } from './live/adopted-probe.ts';
 export { KernelProbe } from './live/kernel-probe.ts';
 export type { HandedProbe, KernelProbeName, RecordVisitor } from './live/probe-form.ts';
+export { StampsProbe } from './live/stamps-probe.ts';
 export { type TlsPlace, TlsProbe } from './live/tls-probe.ts';
 export type { WatchFilter } from './live/watch-filter.ts';
 export {

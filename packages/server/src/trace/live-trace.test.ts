@@ -22,7 +22,7 @@ test('over the budget probes are turned off, the dearest first, but never that o
     meterEveryMs: 600,
     onShed: (probe) => {
       shed.push(probe);
-      if (shed.length === 2) enough.abort();
+      if (shed.length === 3) enough.abort();
     },
   });
   const asking = (async () => {
@@ -30,7 +30,7 @@ test('over the budget probes are turned off, the dearest first, but never that o
   })();
   await live.run(AbortSignal.any([enough.signal, AbortSignal.timeout(30_000)]), () => undefined);
   await asking;
-  assert.deepEqual(shed.toSorted(), ['run-queue', 'tcp-health']);
+  assert.deepEqual(shed.toSorted(), ['run-queue', 'stamps', 'tcp-health']);
   const attached = live.status.filter(({ programs }) =>
     programs.some(({ isAttached }) => isAttached),
   );

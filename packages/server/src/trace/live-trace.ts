@@ -4,11 +4,11 @@ import {
   encodeRecordedEvent,
   encodeRecordingHead,
   KernelProbe,
-  type KernelProbeName,
   type LossCounts,
   type ProbeBudget,
   probeToShed,
   type ProgramState,
+  StampsProbe,
   TlsProbe,
 } from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
@@ -41,6 +41,8 @@ export interface ProbeStatus {
   readonly losses: LossCounts;
 }
 
+type AnyProbe = KernelProbe | TlsProbe | StampsProbe;
+
 /** How often rings are looked at. A request is told one look after its end, when all evidence has come. */
 const lookMs = 20;
 const recordsPerLookMax = 262_144;
@@ -60,10 +62,11 @@ export class LiveTrace implements Disposable {
   readonly #numbers: ReadonlyMap<KernelProbe, number>;
   readonly #missing: ProbeStatus[] = [];
   readonly #file: number | undefined;
-  readonly #dropped = new Map<KernelProbe | TlsProbe, number>();
+  readonly #dropped = new Map<AnyProbe, number>();
   readonly #processes = new Set<number>();
   readonly #engines = new EngineWatch();
   readonly #tls: TlsProbe | undefined;
+  #stamps: StampsProbe | undefined;
   #meter: ProbeMeter | undefined;
   #canMeter = true;
 
@@ -74,6 +77,7 @@ export class LiveTrace implements Disposable {
     this.#probes = [...this.#explaining(), this.#sockets];
     this.#numbers = new Map(this.#probes.map((probe, number) => [probe, number]));
     this.#tls = options.followsTls ? new TlsProbe() : undefined;
+    this.#stamps = this.#stamping(watched.filter.ports);
     for (const probe of this.#probes) options.pipeline.watch(probe.name);
     this.#addProcesses(watched.servers.map(({ tgid }) => tgid));
     try {
@@ -85,7 +89,10 @@ export class LiveTrace implements Disposable {
     if (this.#file !== undefined) {
       writeSync(
         this.#file,
-        encodeRecordingHead({ epochNs, probes: [...this.#probes.map(({ name }) => name), 'tls'] }),
+        encodeRecordingHead({
+          epochNs,
+          probes: [...this.#probes.map(({ name }) => name), 'tls', 'stamps'],
+        }),
       );
     }
   }
@@ -132,6 +139,7 @@ export class LiveTrace implements Disposable {
     pipeline.flush();
     for (const probe of this.#probes) this.#drain(probe, this.#numbers.get(probe) ?? 0);
     if (this.#tls !== undefined) this.#drain(this.#tls, this.#numbers.size);
+    if (this.#stamps !== undefined) this.#drain(this.#stamps, this.#numbers.size + 1);
     this.#noteLosses();
     this.#addProcesses(pipeline.processes);
   }
@@ -140,6 +148,7 @@ export class LiveTrace implements Disposable {
     this.#meter?.[Symbol.dispose]();
     this.#engines[Symbol.dispose]();
     this.#tls?.[Symbol.dispose]();
+    this.#stamps?.[Symbol.dispose]();
     for (const probe of this.#probes) probe[Symbol.dispose]();
     if (this.#file !== undefined) closeSync(this.#file);
   }
@@ -151,20 +160,19 @@ export class LiveTrace implements Disposable {
     const shedding = probeToShed(this.#meter.loads(), this.#options.budget);
     this.#meter[Symbol.dispose]();
     this.#meter = undefined;
-    const at = this.#probes.findIndex(({ name }) => name === shedding?.name);
-    const probe = this.#probes[at];
-    if (shedding === undefined || probe === undefined) return;
+    const probe = this.#all.find(({ name }) => name === shedding?.name);
+    if (shedding !== undefined && probe !== undefined) this.#shed(probe, shedding.reason);
+  }
+
+  #shed(probe: AnyProbe, reason: string): void {
     this.look();
-    this.#probes.splice(at, 1);
-    const { name, programs } = probe;
-    const losses = probe.losses();
+    const { name } = probe;
+    const programs = probe.programs.map((program) => ({ ...program, isAttached: false, reason }));
+    this.#missing.push({ name, programs, losses: probe.losses() });
+    if (probe === this.#stamps) this.#stamps = undefined;
+    const at = this.#probes.findIndex((one) => one === probe);
+    if (at >= 0) this.#probes.splice(at, 1);
     probe[Symbol.dispose]();
-    const { reason } = shedding;
-    this.#missing.push({
-      name,
-      programs: programs.map((program) => ({ ...program, isAttached: false, reason })),
-      losses,
-    });
     this.#options.pipeline.unwatch(name);
     this.#options.onShed(name, reason);
   }
@@ -172,7 +180,7 @@ export class LiveTrace implements Disposable {
   /** Without the kernel's count nothing is known of cost, and nothing is turned off for it. */
   #startMeter(): ProbeMeter | undefined {
     try {
-      return new ProbeMeter(this.#probes);
+      return new ProbeMeter(this.#all);
     } catch {
       this.#canMeter = false;
       return undefined;
@@ -190,11 +198,21 @@ export class LiveTrace implements Disposable {
     });
   }
 
-  get #all(): readonly (KernelProbe | TlsProbe)[] {
-    return this.#tls === undefined ? this.#probes : [...this.#probes, this.#tls];
+  get #all(): readonly AnyProbe[] {
+    return [...this.#probes, this.#tls, this.#stamps].filter((probe) => probe !== undefined);
   }
 
-  #drain(probe: KernelProbe | TlsProbe, number: number): void {
+  /** Without TX timestamps it is made out from acknowledgements when writes left. */
+  #stamping(ports: readonly number[]): StampsProbe | undefined {
+    try {
+      return new StampsProbe(ports);
+    } catch (error) {
+      this.#missing.push(missingProbe('stamps', messageOf(error)));
+      return undefined;
+    }
+  }
+
+  #drain(probe: AnyProbe, number: number): void {
     probe.drain((view, offset, byteLength) => {
       if (this.#file !== undefined) {
         writeSync(this.#file, encodeRecordedEvent(number, { view, offset, byteLength }));
@@ -240,12 +258,13 @@ export class LiveTrace implements Disposable {
     }
     const ports = this.#sockets.ports();
     const tgids = this.#sockets.processes();
+    this.#stamps?.addPorts(ports);
     for (const probe of this.#probes) if (probe !== this.#sockets) probe.addPorts(ports);
     this.#addProcesses(tgids);
   }
 }
 
-function missingProbe(name: KernelProbeName, reason: string): ProbeStatus {
+function missingProbe(name: AnyProbe['name'], reason: string): ProbeStatus {
   const losses = { attempted: 0, delivered: 0, dropped: 0, discarded: 0 };
   return { name, programs: [{ name: 'all', isAttached: false, reason }], losses };
 }

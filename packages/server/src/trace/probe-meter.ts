@@ -1,5 +1,15 @@
 import { countRuns } from '@millrace/bpf';
-import type { KernelProbe, ProbeLoad } from '@millrace/probes';
+import type { LossCounts, ProbeLoad, ProgramCost } from '@millrace/probes';
+
+/** A probe, as far as its cost and its losses go. */
+interface MeteredProbe {
+  readonly name: string;
+  losses(): LossCounts;
+  costs(): readonly ProgramCost[];
+}
+
+/** Without them there are no requests to tell. */
+const essential: ReadonlySet<string> = new Set(['sockets', 'tls']);
 
 interface Reading {
   readonly runNs: number;
@@ -9,12 +19,12 @@ interface Reading {
 
 /** Measures what probes cost and lose while it is there. The kernel counts run times only meanwhile, since that costs too. */
 export class ProbeMeter implements Disposable {
-  readonly #before: ReadonlyMap<KernelProbe, Reading>;
+  readonly #before: ReadonlyMap<MeteredProbe, Reading>;
   readonly #sinceMs = performance.now();
   readonly #counting: Disposable;
 
   /** Throws an `UnsupportedError` where the kernel does not count for this process. */
-  constructor(probes: readonly KernelProbe[]) {
+  constructor(probes: readonly MeteredProbe[]) {
     this.#counting = countRuns();
     this.#before = new Map(probes.map((probe) => [probe, readingOf(probe)]));
   }
@@ -29,7 +39,7 @@ export class ProbeMeter implements Disposable {
         name: probe.name,
         costShare: (after.runNs - before.runNs) / elapsedNs,
         droppedShare: attempted === 0 ? 0 : (after.dropped - before.dropped) / attempted,
-        isEssential: probe.name === 'sockets',
+        isEssential: essential.has(probe.name),
       };
     });
   }
@@ -39,7 +49,7 @@ export class ProbeMeter implements Disposable {
   }
 }
 
-function readingOf(probe: KernelProbe): Reading {
+function readingOf(probe: MeteredProbe): Reading {
   const { attempted, dropped } = probe.losses();
   const runNs = probe.costs().reduce((sum, cost) => sum + cost.runNs, 0);
   return { runNs, attempted, dropped };

@@ -2,8 +2,11 @@ import {
   Assembly,
   decodeRunQueueEvent,
   decodeSocketEvent,
+  decodeStampEvent,
   decodeTcpEvent,
   type RequestRecord,
+  type Stamps,
+  StampLedger,
   TcpLedger,
   WaitLedger,
 } from '@millrace/probes';
@@ -39,6 +42,7 @@ export class TracePipeline {
   readonly #options: PipelineOptions;
   readonly #ledger = new TcpLedger();
   readonly #waits = new WaitLedger();
+  readonly #stamps = new StampLedger();
   readonly #processes = new Set<number>();
   readonly #watched = new Set<Watch>();
   #waiting: Waiting[] = [];
@@ -85,6 +89,10 @@ export class TracePipeline {
       const event = decodeSocketEvent(view, offset, byteLength);
       if (event.kind === 'open') this.#processes.add(event.tgid);
       this.#assembly.push(event);
+      this.#latestNs = Math.max(this.#latestNs, event.timeNs);
+    } else if (probe === 'stamps') {
+      const event = decodeStampEvent(view, offset, byteLength);
+      this.#stamps.push(event);
       this.#latestNs = Math.max(this.#latestNs, event.timeNs);
     } else if (probe === 'tcp-health') {
       const event = decodeTcpEvent(view, offset, byteLength);
@@ -143,7 +151,28 @@ export class TracePipeline {
       lost: this.#lost,
       watched: [...this.#watched],
     };
-    const attribution = explain(record, kernelEvidence(record, sight));
+    const evidence = kernelEvidence(record, sight);
+    const own = ownStamps(record, this.#stamps);
+    const stamps = (endOffset: number): Stamps | undefined =>
+      own.get(endOffset) ?? evidence.stamps?.(endOffset);
+    const attribution = explain(record, { ...evidence, stamps });
     this.#options.onRequest({ record, attribution });
   }
+}
+
+/**
+ * The kernel's own stamps of writes that have all of them, in order and after the write began; what is made out from
+ * acknowledgements is coarser.
+ */
+function ownStamps(record: RequestRecord, ledger: StampLedger): ReadonlyMap<number, Stamps> {
+  const own = new Map<number, Stamps>();
+  let earliestNs = record.startNs;
+  for (const { beginNs, timeNs, endOffset } of record.outputs) {
+    earliestNs = Math.max(earliestNs, beginNs === 0 ? timeNs : beginNs);
+    const { queuedNs, sentNs, ackedNs } = ledger.of(record.cookie, endOffset) ?? {};
+    if (queuedNs === undefined || sentNs === undefined || ackedNs === undefined) continue;
+    if (earliestNs > queuedNs || queuedNs > sentNs || sentNs > ackedNs) continue;
+    own.set(endOffset, { queuedNs, sentNs, ackedNs });
+  }
+  return own;
 }

@@ -1,0 +1,1 @@
+AbaNwbhcSJ5bj+XzhnDv670koLu/2kwKF1yXYlGTbq5woPjTXMmb/CmCETPKOWO/m29MmSp8Fk39SseFSdxOBw==
