@@ -4,6 +4,8 @@ import { type Answer, type AnswerChoice, type Ask, type Probe, textOf } from './
 const oddToken = '1000';
 /** Draws that are nearly even over the vocabulary: what narrows them shows. */
 const wild = { temperature: 2, seed: 7 };
+/** So many characters do not come about by chance. */
+const sharedCharacters = 12;
 
 /** What both routes of generated text take. */
 export function samplingProbes(route: string): readonly Probe[] {
@@ -65,7 +67,7 @@ function shaping(): readonly Omit<Probe, 'route'>[] {
     {
       name: 'n',
       shown: '2',
-      fields: { n: 2 },
+      fields: { n: 2, temperature: 1 },
       isHonoured: (answer) => choices(answer).length === 2,
     },
     { name: 'stop', shown: 'a word of the answer', fields: {}, isHonoured: stopsAtWord },
@@ -170,8 +172,11 @@ async function differsWhenLong(answer: Answer, ask: Ask): Promise<boolean> {
   return textOf(answer) !== textOf(await ask(long));
 }
 
+/** A narrowed draw begins as the greedy answer does, and an open one does not; later on, equal logits may part them. */
 async function isGreedy(answer: Answer, ask: Ask): Promise<boolean> {
-  return textOf(answer) === textOf(await ask({}));
+  const greedy = textOf(await ask({})).slice(0, sharedCharacters);
+  const open = textOf(await ask(wild));
+  return greedy !== '' && textOf(answer).startsWith(greedy) && !open.startsWith(greedy);
 }
 
 async function repeatsBySeed(answer: Answer, ask: Ask): Promise<boolean> {
