@@ -11,6 +11,8 @@ import { Tally } from './test-run/tally.ts';
 const defaultGlobs = ['packages/*/src/**/*.test.ts', 'tools/*/**/*.test.ts'];
 const defaultModel = 'SmolLM2-135M-Instruct.Q4_1.gguf';
 const testTimeoutMs = 300_000;
+/** A file whose tests have ended but which does not end itself would hold up the run for ever. */
+const silenceMsMax = 360_000;
 
 const help = `npm test -- [--name PATTERN] [GLOB...]
 Runs all tests, or those whose files match a glob and whose titles match a pattern.
@@ -54,7 +56,10 @@ async function runFiles(
   { concurrency, tally, reporter }: RunOptions,
 ): Promise<void> {
   if (paths.length === 0) return;
+  const silence = new AbortController();
+  let timer = setTimeout(() => undefined, 0);
   const events = run({
+    signal: silence.signal,
     files: [...paths],
     execArgv: ['--conditions=@millrace/source'],
     concurrency,
@@ -62,8 +67,11 @@ async function runFiles(
     ...(values.name === undefined ? {} : { testNamePatterns: [values.name] }),
   });
   for await (const event of events as AsyncIterable<TestEvent>) {
+    clearTimeout(timer);
+    timer = setTimeout(() => silence.abort(), silenceMsMax);
     if (tally.add(event)) reporter.write(event);
   }
+  clearTimeout(timer);
 }
 
 function needsModel(path: string): boolean {
