@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireKernel } from '@millrace/bpf/testing';
 import { Assembly } from '../assembly/assembly.ts';
@@ -26,11 +26,21 @@ async function ask(port: number): Promise<void> {
     host: '127.0.0.1',
     path: '/v1/chat/completions',
     method: 'POST',
+    // A connection that is kept may end just when it is wanted: attaching a probe takes seconds on a busy machine.
+    agent: false,
   });
   request.end(body);
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
   response.resume();
   await once(response, 'end');
+}
+
+/** A test that fails leaves no server behind, which would keep the file from ending. */
+function closeAfter(t: TestContext, server: http.Server): void {
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
 }
 
 function collect(probe: KernelProbe): RequestRecord[] {
@@ -53,6 +63,7 @@ test('a node server is seen from the kernel: head, each write, the end', async (
     }
     response.end('data: [DONE]\n\n');
   });
+  closeAfter(t, server);
   const port = await listen(server);
   using probe = new KernelProbe('sockets', { ports: [port], tgids: [process.pid] });
   assert.deepEqual(
@@ -74,12 +85,12 @@ test('a node server is seen from the kernel: head, each write, the end', async (
   const losses = probe.losses();
   assert.equal(losses.attempted, losses.delivered + losses.dropped + losses.discarded);
   assert.equal(losses.dropped, 0);
-  server.close();
 });
 
 test('other ports and other processes are left alone', async (t) => {
   if (!requireKernel(t)) return;
   const server = http.createServer((_, response) => response.end('x'));
+  closeAfter(t, server);
   const port = await listen(server);
   for (const filter of [{ ports: [port === 1 ? 2 : 1] }, { ports: [port], tgids: [1] }]) {
     using probe = new KernelProbe('sockets', filter);
@@ -87,20 +98,17 @@ test('other ports and other processes are left alone', async (t) => {
     assert.deepEqual(collect(probe), []);
     assert.equal(probe.losses().attempted, 0);
   }
-  server.close();
-  server.closeAllConnections();
 });
 
 test('a port that a watched process opens later is watched', async (t) => {
   if (!requireKernel(t)) return;
   using probe = new KernelProbe('sockets', { ports: [], tgids: [process.pid] });
   const server = http.createServer((_, response) => response.end('x'));
+  closeAfter(t, server);
   const port = await listen(server);
   assert.deepEqual(probe.ports(), [port]);
   await ask(port);
   assert.equal(collect(probe).length, 1);
-  server.close();
-  server.closeAllConnections();
 });
 
 test('a name that is too long for the kernel is refused', () => {
