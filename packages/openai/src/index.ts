@@ -31,6 +31,11 @@ export {
 export { AnswerUnreadableError, type OpenAiErrorCode, RefusedError } from './errors.ts';
 export { type RequestBound, requestBounds, scanBounds } from './options.ts';
 export {
+  engineFieldsOf,
+  engineParameterNames,
+  engineParameters,
+} from './parameters/engine-parameters.ts';
+export {
   accepted,
   describeTable,
   type HonouredParameter,

@@ -1,6 +1,8 @@
 import {
   apiError,
   describeTable,
+  engineFieldsOf,
+  engineParameterNames,
   isRecord,
   type ParameterDescription,
   type Parsed,
@@ -12,7 +14,6 @@ import { chatMessagesOf } from './chat-messages.ts';
 import {
   type CountFields,
   countTable,
-  engineFieldsOf,
   type MessagesFields,
   messagesTable,
 } from './messages-parameters.ts';
@@ -91,7 +92,10 @@ function outputOf({
 
 function samplingOf(fields: Partial<MessagesFields>): Readonly<Record<string, unknown>> {
   const { stop_sequences: stops = [], metadata, thinking } = fields;
-  const { chat_template_kwargs: variables, ...engine } = engineFieldsOf(fields);
+  const { chat_template_kwargs: variables, ...engine } = engineFieldsOf(
+    fields,
+    engineParameterNames,
+  );
   return {
     max_tokens: fields.max_tokens,
     ...(stops.length > 0 && { stop: stops }),

@@ -1,7 +1,8 @@
 import {
   accepted,
   boolean,
-  type HonouredParameter,
+  engineParameterNames,
+  engineParameters,
   type InertParameter,
   integer,
   list,
@@ -10,7 +11,6 @@ import {
   onlyFields,
   optional,
   type ParameterTable,
-  type Reader,
   record,
   refusedUnless,
   required,
@@ -55,33 +55,10 @@ export interface MessagesFields extends CountFields, EngineFields {
   readonly stream: boolean;
 }
 
-/** Parameters of engines that the Messages API has not; they go on as they came. */
-const engineFieldNames = [
-  'chat_template_kwargs',
-  'deadline_ms',
-  'frequency_penalty',
-  'ignore_eos',
-  'logit_bias',
-  'min_p',
-  'presence_penalty',
-  'priority',
-  'repetition_penalty',
-  'seed',
-] as const;
-
-/** Parameters that go on to the engine as they came. */
-export type EngineFields = Readonly<Record<(typeof engineFieldNames)[number], unknown>>;
+type EngineFields = Readonly<Record<(typeof engineParameterNames)[number], unknown>>;
 
 const tokensMax = 2 ** 31 - 1;
 const stopsMax = 64;
-const anything: Reader<unknown> = (value) => value;
-
-/** The part of the request that went to the engine as it came. */
-export function engineFieldsOf(fields: Partial<EngineFields>): Fields {
-  return Object.fromEntries(
-    engineFieldNames.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])),
-  );
-}
 
 const countHonoured: ParameterTable<CountFields>['honoured'] = {
   model: { read: stringUpTo(512), note: 'the name of a served model', isRequired: true },
@@ -131,20 +108,10 @@ export const messagesTable: ParameterTable<MessagesFields> = {
     top_k: { read: integer(0, tokensMax), note: 'a whole number; an engine must have it' },
     metadata: { read: readMetadata, note: 'user_id as user' },
     stream: { read: boolean, note: 'server-sent events' },
-    ...engineParameters(),
+    ...engineParameters(engineParameterNames),
   },
   inert,
 };
-
-function engineParameters(): ParameterTable<EngineFields>['honoured'] {
-  const parameter: HonouredParameter<unknown> = {
-    read: anything,
-    note: 'extension; goes to the engine as it came',
-  };
-  return Object.fromEntries(
-    engineFieldNames.map((name) => [name, parameter]),
-  ) as ParameterTable<EngineFields>['honoured'];
-}
 
 function readThinking(value: unknown, path: string): { readonly isEnabled: boolean } {
   const thinking = record(value, path);

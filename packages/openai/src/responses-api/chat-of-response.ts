@@ -1,3 +1,4 @@
+import { engineFieldsOf } from '../parameters/engine-parameters.ts';
 import { apiError } from '../error-response.ts';
 import { RefusedError } from '../errors.ts';
 import {
@@ -7,7 +8,7 @@ import {
 } from '../parameters/parameter-table.ts';
 import { type Parsed, parseWith } from '../requests/parsed.ts';
 import { messagesOfItems } from './input-messages.ts';
-import { engineFieldsOf, type ResponseFields, responseTable } from './response-parameters.ts';
+import { passedOnNames, type ResponseFields, responseTable } from './response-parameters.ts';
 
 /** What of a request its answer tells again. */
 export interface ResponseEcho {
@@ -47,7 +48,7 @@ export function chatOfResponse(body: unknown): Parsed<ChatOfResponse> {
       messages: messagesOfItems(fields.instructions, fields.input ?? []),
       ...toolsOf(fields),
       ...outputOf(fields),
-      ...engineFieldsOf(fields),
+      ...engineFieldsOf(fields, passedOnNames),
       ...(isStreamed && { stream: true, stream_options: { include_usage: true } }),
     };
     return { chat, isStreamed, echo: echoOf(fields) };

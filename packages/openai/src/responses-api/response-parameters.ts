@@ -1,11 +1,7 @@
 import { requestBounds } from '../options.ts';
+import { engineParameterNames, engineParameters } from '../parameters/engine-parameters.ts';
 import { identifyingParameters } from '../parameters/inert-parameters.ts';
-import {
-  accepted,
-  type HonouredParameter,
-  type ParameterTable,
-  refusedUnless,
-} from '../parameters/parameter-table.ts';
+import { accepted, type ParameterTable, refusedUnless } from '../parameters/parameter-table.ts';
 import {
   boolean,
   integer,
@@ -15,7 +11,6 @@ import {
   oneOf,
   onlyFields,
   optional,
-  type Reader,
   record,
   refuse,
   required,
@@ -60,37 +55,12 @@ export interface ResponseFields extends EngineFields {
   readonly stream: boolean;
 }
 
-/** Parameters of engines that the Responses API has not; they go on as they came. */
-const engineFieldNames = [
-  'chat_template_kwargs',
-  'deadline_ms',
-  'frequency_penalty',
-  'ignore_eos',
-  'logit_bias',
-  'min_p',
-  'presence_penalty',
-  'priority',
-  'repetition_penalty',
-  'seed',
-  'stop',
-  'top_k',
-] as const;
+type PassedOnName = (typeof engineParameterNames)[number] | 'stop' | 'top_k';
+type EngineFields = Readonly<Record<PassedOnName, unknown>>;
 
 /** Parameters that go on to the engine as they came. */
-export type EngineFields = Readonly<Record<(typeof engineFieldNames)[number], unknown>>;
+export const passedOnNames: readonly PassedOnName[] = [...engineParameterNames, 'stop', 'top_k'];
 
-/** The part of the request that goes to the engine as it came. */
-export function engineFieldsOf(fields: Partial<EngineFields>): Fields {
-  return Object.fromEntries(
-    engineFieldNames.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])),
-  );
-}
-
-const anything: Reader<unknown> = (value) => value;
-const passedOn: HonouredParameter<unknown> = {
-  read: anything,
-  note: 'extension; goes to the engine as it came',
-};
 const notStored = 'nothing is stored; send the whole conversation as input';
 const notRun = 'nothing is run here';
 
@@ -131,9 +101,7 @@ export const responseTable: ParameterTable<ResponseFields> = {
     },
     metadata: { read: record, note: 'told again in the answer' },
     stream: { read: boolean, note: 'server-sent events' },
-    ...(Object.fromEntries(
-      engineFieldNames.map((name) => [name, passedOn]),
-    ) as ParameterTable<EngineFields>['honoured']),
+    ...engineParameters(passedOnNames),
   },
   inert: {
     user: identifyingParameters['user'] ?? accepted(''),
