@@ -12,6 +12,7 @@ import { compareRouting } from './compare/routing.ts';
 import { soak } from './compare/soak.ts';
 import { faultKinds } from './faults/fault-plans.ts';
 import { benchParameters, parameterSides } from './parameters/bench-parameters.ts';
+import { recordedPeers, recordPeers } from './record/record-peers.ts';
 import { report } from './report/report.ts';
 
 /** Where a measurement writes. */
@@ -26,6 +27,7 @@ const seedMax = 10_000;
 const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
                              [--rounds 3] [--continue] [--traces FOLDER] [--install] [--quick] --model FILE
        millrace bench parameters [--only ${parameterSides.join(',')}] [--continue] [--install] --model FILE
+       millrace bench record [--only ${recordedPeers.join(',')}] --model FILE
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
@@ -93,6 +95,12 @@ const withModel: Readonly<Record<string, (bench: ModelBench) => Promise<number>>
     const unknown = only.find((word) => !parameterSides.includes(word));
     if (unknown !== undefined) return refuseWord(terminal, unknown, parameterSides);
     return await benchParameters(context, { only, command: shownCommand(args), out: terminal.out });
+  },
+  record: async ({ terminal, values, context }) => {
+    const only = values.only?.split(',') ?? [];
+    const unknown = only.find((word) => !recordedPeers.includes(word));
+    if (unknown !== undefined) return refuseWord(terminal, unknown, recordedPeers);
+    return await recordPeers(context, { only, out: terminal.out });
   },
   soak: async ({ args, terminal, values, context }) => {
     const found = await soak(context, Number(values.requests ?? soakRequests));

@@ -37,24 +37,34 @@ export function vllmSide(model: string, shape: VllmShape): Side {
         command: (port) => [program('vllm'), 'serve', folder, ...flags(shape, port)],
         modelId: 'bench',
         startMsMax,
-        env: {
-          HF_HUB_OFFLINE: '1',
-          VLLM_NO_USAGE_STATS: '1',
-          DO_NOT_TRACK: '1',
-          VLLM_CPU_KVCACHE_SPACE: '2',
-          // Else it keeps one core free, and computes with one thread less than the others.
-          VLLM_CPU_NUM_OF_RESERVED_CPU: '0',
-          VLLM_CPU_OMP_THREADS_BIND: `0-${shape.threads - 1}`,
-        },
+        env: vllmEnvironment(shape.threads),
       });
     },
   };
 }
 
-/** What a test starts vLLM with, where it is installed: its program, and the model as a folder that it reads. */
-export function vllmForTests(
-  model: string,
-): { readonly program: string; readonly folder: string } | { readonly unavailable: string } {
+/** Nothing is fetched or told elsewhere; so many cores compute. */
+export function vllmEnvironment(threads: number): Readonly<Record<string, string>> {
+  return {
+    HF_HUB_OFFLINE: '1',
+    VLLM_NO_USAGE_STATS: '1',
+    DO_NOT_TRACK: '1',
+    VLLM_CPU_KVCACHE_SPACE: '2',
+    // Else it keeps one core free, and computes with one thread less than the others.
+    VLLM_CPU_NUM_OF_RESERVED_CPU: '0',
+    VLLM_CPU_OMP_THREADS_BIND: `0-${threads - 1}`,
+  };
+}
+
+/** vLLM where it is installed: its program, and the model as a folder that it reads. */
+interface InstalledVllm {
+  readonly program: string;
+  readonly folder: string;
+  readonly version: string;
+}
+
+/** What a test starts vLLM with. */
+export function vllmForTests(model: string): InstalledVllm | { readonly unavailable: string } {
   const onProgress = (): void => undefined;
   const problem = missingPart({ mayInstall: false, onProgress });
   if (problem !== undefined) return { unavailable: problem };
@@ -62,7 +72,7 @@ export function vllmForTests(
   const folder = modelFolder(model);
   const failure = convert(model, folder, onProgress);
   if (failure !== undefined) return { unavailable: `convert ${basename(model)}: ${failure}` };
-  return { program: program('vllm'), folder };
+  return { program: program('vllm'), folder, version };
 }
 
 function flags({ sequencesMax, contextTokensMax }: VllmShape, port: number): readonly string[] {
