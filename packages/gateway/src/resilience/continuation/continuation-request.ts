@@ -8,11 +8,16 @@ export type Continuation =
   | { readonly kind: 'complete' }
   | { readonly kind: 'impossible'; readonly reason: string };
 
-/** Engines that go on with a last message of the assistant's, and what tells them to. */
+const goOn = { continue_final_message: true, add_generation_prompt: false };
+
+/**
+ * Engines that go on with a last message of the assistant's, and what tells them to. llama.cpp's server does so unasked,
+ * and then says the message again before it goes on.
+ */
 const chatPrefill: Readonly<Partial<Record<EngineKind, Readonly<Record<string, unknown>>>>> = {
-  vllm: { continue_final_message: true, add_generation_prompt: false },
+  vllm: goOn,
   sglang: { continue_final_message: true },
-  'llama.cpp': {},
+  'llama.cpp': goOn,
 };
 
 /** Fields by which an engine holds a state that a text does not carry, such as a grammar. */
