@@ -1,10 +1,9 @@
 // Hot path: once a request, over every endpoint. No allocation, no await.
-import type { Candidate } from './endpoints/endpoint.ts';
-import type { Filter } from './filters/filter.ts';
+import { type CandidateField, weighFor } from './endpoints/candidate-field.ts';
+import type { Reasons } from './filters/filter.ts';
 import type { RoutePolicy } from './route-policy.ts';
 import type { RequestFacts } from './route-request.ts';
 import type { WeightedScorer } from './scorers/scorer.ts';
-import { loadTokens } from './scorers/standard-scorers.ts';
 
 /** What chance and history contribute to a decision. */
 export interface DecisionDraw {
@@ -15,9 +14,11 @@ export interface DecisionDraw {
 /** Room for the numbers of one decision; taken once and used again. */
 export interface DecisionRoom {
   /** Why each endpoint was not considered; `undefined` for those that were. */
-  readonly reasons: (string | undefined)[];
-  /** Filters of the policy that concern the request. */
-  readonly filters: Filter[];
+  readonly reasons: Reasons;
+  /** What one scorer says of each. */
+  readonly scores: Float64Array;
+  /** What each would cost, whether considered or not. */
+  readonly totals: Float64Array;
   /** How many were considered. */
   count: number;
   /** Of each that was considered: its place among all. */
@@ -31,7 +32,8 @@ export interface DecisionRoom {
 export function decisionRoom(endpointsMax: number): DecisionRoom {
   return {
     reasons: Array.from({ length: endpointsMax }, () => undefined),
-    filters: [],
+    scores: new Float64Array(endpointsMax),
+    totals: new Float64Array(endpointsMax),
     count: 0,
     places: new Int32Array(endpointsMax),
     endpoints: new Int32Array(endpointsMax),
@@ -44,26 +46,19 @@ export function decisionRoom(endpointsMax: number): DecisionRoom {
 /** What a decision is made from. */
 export interface DecisionInput extends DecisionDraw {
   readonly request: RequestFacts;
-  readonly candidates: readonly Candidate[];
+  readonly field: CandidateField;
 }
 
-/** Filters, scores and picks; the place of the endpoint picked, or -1 where none may take the request. Pure but for `room`. */
+/**
+ * Filters, scores and picks; the place of the endpoint picked, or -1 where none may take the request. Pure but for `room`
+ * and the columns of the field that follow from the others.
+ */
 export function decide(input: DecisionInput, policy: RoutePolicy, room: DecisionRoom): number {
-  const { request, candidates } = input;
-  room.count = 0;
-  chooseFilters(request, policy, room);
-  for (let place = 0; place < candidates.length; place++) {
-    const candidate = candidates[place] as Candidate;
-    const reason = reasonAgainst(candidate, request, room.filters);
-    room.reasons[place] = reason;
-    if (reason !== undefined) continue;
-    const at = room.count++;
-    room.places[at] = place;
-    room.endpoints[at] = candidate.facts.index;
-    room.costs[at] = costOf(candidate, request, policy);
-    room.loads[at] = loadTokens(candidate);
-    room.weights[at] = candidate.facts.weight;
-  }
+  const { request, field } = input;
+  weighFor(request.promptTokens, field);
+  filter(input, policy, room);
+  score(input, policy, room);
+  collect(field, room);
   if (room.count === 0) return -1;
   const picked = policy.picker.pick({
     count: room.count,
@@ -78,34 +73,35 @@ export function decide(input: DecisionInput, policy: RoutePolicy, room: Decision
   return room.places[picked] as number;
 }
 
-function chooseFilters(
-  request: RequestFacts,
-  policy: RoutePolicy,
-  { filters }: DecisionRoom,
-): void {
-  filters.length = 0;
-  for (const filter of policy.filters) {
-    if (filter.concerns === undefined || filter.concerns(request)) filters.push(filter);
+function filter({ request, field }: DecisionInput, policy: RoutePolicy, room: DecisionRoom): void {
+  room.reasons.fill(undefined);
+  for (const one of policy.filters) {
+    if (one.concerns === undefined || one.concerns(request))
+      one.exclude(field, request, room.reasons);
   }
 }
 
-function reasonAgainst(
-  candidate: Candidate,
-  request: RequestFacts,
-  filters: readonly Filter[],
-): string | undefined {
-  for (let at = 0; at < filters.length; at++) {
-    const reason = (filters[at] as Filter).reasonAgainst(candidate, request);
-    if (reason !== undefined) return reason;
+function score({ request, field }: DecisionInput, policy: RoutePolicy, room: DecisionRoom): void {
+  const { scores, totals } = room;
+  totals.fill(0);
+  for (let at = 0; at < policy.scorers.length; at++) {
+    const { scorer, weight } = policy.scorers[at] as WeightedScorer;
+    scorer.score(field, request, scores);
+    for (let place = 0; place < field.count; place++)
+      totals[place] = (totals[place] as number) + weight * (scores[place] as number);
   }
-  return undefined;
 }
 
-function costOf(candidate: Candidate, request: RequestFacts, { scorers }: RoutePolicy): number {
-  let cost = 0;
-  for (let at = 0; at < scorers.length; at++) {
-    const { scorer, weight } = scorers[at] as WeightedScorer;
-    cost += weight * scorer.score(candidate, request);
+/** Puts the numbers of those that are considered side by side. */
+function collect(field: CandidateField, room: DecisionRoom): void {
+  room.count = 0;
+  for (let place = 0; place < field.count; place++) {
+    if (room.reasons[place] !== undefined) continue;
+    const at = room.count++;
+    room.places[at] = place;
+    room.endpoints[at] = field.indices[place] as number;
+    room.costs[at] = room.totals[place] as number;
+    room.loads[at] = field.loadTokens[place] as number;
+    room.weights[at] = field.weights[place] as number;
   }
-  return cost;
 }

@@ -1,5 +1,6 @@
 import { decide, type DecisionDraw, type DecisionInput, decisionRoom } from './decide.ts';
-import type { Candidate } from './endpoints/endpoint.ts';
+import { candidateAt, fieldOf } from './endpoints/candidate-field.ts';
+import type { Candidate, EndpointFacts } from './endpoints/endpoint.ts';
 import type { RoutePolicy } from './route-policy.ts';
 import type { RequestFacts } from './route-request.ts';
 import { predictTtftMs } from './scorers/standard-scorers.ts';
@@ -29,50 +30,60 @@ export interface DecisionRecord extends DecisionDraw {
 
 /** Makes the decision again from its input, with all that there is to say about it. */
 export function recordDecision(input: DecisionInput, policy: RoutePolicy): DecisionRecord {
-  const room = decisionRoom(input.candidates.length);
+  const { field, request } = input;
+  const room = decisionRoom(field.count);
   const place = decide(input, policy, room);
-  const considered = [...room.places.subarray(0, room.count)];
-  const candidates = input.candidates.map((seen, at): RecordedCandidate => {
+  const candidates = field.facts.map((_facts, at): RecordedCandidate => {
+    const seen = candidateAt(field, at);
     const reason = room.reasons[at];
-    if (reason !== undefined) return { seen: { ...seen }, reason, scores: {} };
-    const scores = policy.scorers.map(({ scorer }) => [
-      scorer.name,
-      scorer.score(seen, input.request),
-    ]);
-    return {
-      seen: { ...seen },
-      scores: Object.fromEntries(scores) as Record<string, number>,
-      cost: room.costs[considered.indexOf(at)] as number,
-    };
+    if (reason !== undefined) return { seen, reason, scores: {} };
+    return { seen, scores: {}, cost: room.totals[at] as number };
   });
-  const picked = input.candidates[place];
   return {
-    request: plainFacts(input.request),
+    request: plainFacts(request),
     turn: input.turn,
     draws: [...input.draws],
     picker: policy.picker.name,
     filters: policy.filters.map(({ name }) => name),
     weights: Object.fromEntries(policy.scorers.map(({ scorer, weight }) => [scorer.name, weight])),
-    candidates,
-    ...(picked === undefined
-      ? {}
-      : { picked: picked.facts.id, predicted: predictionFor(picked, input.request) }),
+    candidates: withScores(candidates, input, policy),
+    ...(place !== -1 && {
+      picked: (field.facts[place] as EndpointFacts).id,
+      predicted: predictionFor(input, place),
+    }),
   };
 }
 
 /** The id of the endpoint that the policy picks from what the record says was seen. */
 export function replayDecision(record: DecisionRecord, policy: RoutePolicy): string | undefined {
-  const candidates = record.candidates.map(({ seen }) => seen);
-  const place = decide({ ...record, candidates }, policy, decisionRoom(candidates.length));
-  return candidates[place]?.facts.id;
+  const field = fieldOf(record.candidates.map(({ seen }) => seen));
+  const place = decide({ ...record, field }, policy, decisionRoom(field.count));
+  return field.facts[place]?.id;
+}
+
+function withScores(
+  candidates: readonly RecordedCandidate[],
+  { field, request }: DecisionInput,
+  { scorers }: RoutePolicy,
+): readonly RecordedCandidate[] {
+  const columns = scorers.map(({ scorer }) => {
+    const scores = new Float64Array(field.count);
+    scorer.score(field, request, scores);
+    return { name: scorer.name, scores };
+  });
+  return candidates.map((candidate, place) => {
+    if (candidate.reason !== undefined) return candidate;
+    const scores = columns.map(({ name, scores: of }) => [name, of[place] as number]);
+    return { ...candidate, scores: Object.fromEntries(scores) as Record<string, number> };
+  });
 }
 
 function predictionFor(
-  picked: Candidate,
-  { promptTokens }: RequestFacts,
+  { field, request }: DecisionInput,
+  place: number,
 ): { ttftMs: number; cachedTokens: number } {
-  const cachedTokens = Math.min(picked.matchedTokens, promptTokens);
-  return { ttftMs: predictTtftMs(picked, promptTokens), cachedTokens };
+  const cachedTokens = Math.min(field.matchedTokens[place] as number, request.promptTokens);
+  return { ttftMs: predictTtftMs(field, place), cachedTokens };
 }
 
 /** Without the prompt's blocks: what they led to stands with each candidate. */

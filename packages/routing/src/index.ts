@@ -1,5 +1,6 @@
 export { type DecisionDraw } from './decide.ts';
 export { type DecisionRecord, type RecordedCandidate, replayDecision } from './decision-record.ts';
+export { type CandidateField, fieldOf } from './endpoints/candidate-field.ts';
 export {
   type Candidate,
   type CircuitState,
@@ -12,12 +13,11 @@ export {
   EndpointTable,
   type EndpointTableOptions,
   type LoadField,
-  type MutableLoad,
   type ReportedField,
 } from './endpoints/endpoint-table.ts';
 export { RequestCharge, type RequestWeight } from './endpoints/request-charge.ts';
 export { RoutingError, type RoutingErrorCode } from './errors.ts';
-export type { Filter } from './filters/filter.ts';
+export type { Filter, Reasons } from './filters/filter.ts';
 export {
   circuitFilter,
   concurrencyFilter,

@@ -2,9 +2,9 @@
 import { assert, type Prng } from '@millrace/stdx';
 import { decide, type DecisionInput, type DecisionRoom, decisionRoom } from './decide.ts';
 import { type DecisionRecord, recordDecision } from './decision-record.ts';
-import type { Candidate, EndpointFacts } from './endpoints/endpoint.ts';
-import type { EndpointTable, MutableLoad } from './endpoints/endpoint-table.ts';
-import { uncachedTokens } from './endpoints/endpoint.ts';
+import { type CandidateField, candidateField } from './endpoints/candidate-field.ts';
+import type { EndpointFacts } from './endpoints/endpoint.ts';
+import type { EndpointTable } from './endpoints/endpoint-table.ts';
 import type { PrefixLedger } from './prefix-index/prefix-ledger.ts';
 import { type RoutePolicy, standardPolicy } from './route-policy.ts';
 import type { RouteRequest } from './route-request.ts';
@@ -45,13 +45,11 @@ export type Decision =
       readonly reasons: Readonly<Record<string, number>>;
     };
 
-type MutableCandidate = MutableLoad & { readonly facts: EndpointFacts; matchedTokens: number };
-
 /** Chooses endpoints for requests. Changes nothing: whoever dispatches charges the endpoint and tells the ledger. */
 export class Router {
   readonly #parts: RouterParts;
   readonly #policy: RoutePolicy;
-  readonly #candidates: readonly MutableCandidate[];
+  readonly #field: CandidateField;
   readonly #room: DecisionRoom;
   readonly #matchedBlocks: Int32Array;
   readonly #matchedExactly: Int32Array;
@@ -61,7 +59,7 @@ export class Router {
   constructor(parts: RouterParts) {
     this.#parts = parts;
     this.#policy = parts.policy ?? standardPolicy;
-    this.#candidates = parts.endpoints.map(candidateOf);
+    this.#field = candidateField(parts.endpoints);
     this.#room = decisionRoom(parts.endpoints.length);
     this.#matchedBlocks = new Int32Array(parts.table.endpointsMax);
     this.#matchedExactly = new Int32Array(parts.table.endpointsMax);
@@ -77,21 +75,22 @@ export class Router {
   route(request: RouteRequest): Decision {
     this.#look(request);
     const { prng } = this.#parts;
+    const field = this.#field;
     const input: DecisionInput = {
       request,
-      candidates: this.#candidates,
+      field,
       turn: this.#turn++,
       draws: [prng.next(), prng.next()],
     };
     this.#last = input;
-    const picked = this.#candidates[decide(input, this.#policy, this.#room)];
-    if (picked === undefined) return { kind: 'none', reasons: this.#reasonCounts() };
+    const place = decide(input, this.#policy, this.#room);
+    if (place === -1) return { kind: 'none', reasons: this.#reasonCounts() };
     return {
       kind: 'picked',
-      endpoint: picked.facts,
-      cachedTokens: Math.min(picked.matchedTokens, request.promptTokens),
-      uncachedTokens: uncachedTokens(picked, request.promptTokens),
-      predictedTtftMs: predictTtftMs(picked, request.promptTokens),
+      endpoint: field.facts[place] as EndpointFacts,
+      cachedTokens: Math.min(field.matchedTokens[place] as number, request.promptTokens),
+      uncachedTokens: field.uncachedTokens[place] as number,
+      predictedTtftMs: predictTtftMs(field, place),
     };
   }
 
@@ -102,23 +101,32 @@ export class Router {
 
   /** Takes down how every endpoint stands at this moment. */
   #look(request: RouteRequest): void {
-    const { table, ledger, exact } = this.#parts;
+    const { table, ledger } = this.#parts;
+    const { count, indices, matchedTokens } = this.#field;
     const { chain, tokensPerBlock = 0 } = request;
-    const isMatched = chain !== undefined && ledger !== undefined;
-    if (isMatched) ledger.match(chain, this.#matchedBlocks);
-    const asked = exact === undefined ? undefined : request.exact;
-    if (asked !== undefined) exact?.ledger.match(asked.chain, this.#matchedExactly);
-    const nowMs = table.nowMs();
-    for (const candidate of this.#candidates) {
-      const { index } = candidate.facts;
-      table.read(index, candidate, nowMs);
-      candidate.matchedTokens = isMatched
-        ? (this.#matchedBlocks[index] as number) * tokensPerBlock
-        : 0;
-      if (asked === undefined || exact?.blockSizes[index] !== asked.blockSize) continue;
-      // An engine's own word needs no trust.
-      candidate.matchedTokens = (this.#matchedExactly[index] as number) * asked.blockSize;
-      candidate.trust = 1;
+    table.read(this.#field);
+    if (chain === undefined || ledger === undefined) matchedTokens.fill(0);
+    else {
+      ledger.match(chain, this.#matchedBlocks);
+      for (let place = 0; place < count; place++) {
+        const blocks = this.#matchedBlocks[indices[place] as number] as number;
+        matchedTokens[place] = blocks * tokensPerBlock;
+      }
+    }
+    if (request.exact !== undefined) this.#lookExactly(request.exact);
+  }
+
+  /** Takes an engine's own word for what it holds, where it tells; that needs no trust. */
+  #lookExactly({ chain, blockSize }: NonNullable<RouteRequest['exact']>): void {
+    const { exact } = this.#parts;
+    if (exact === undefined) return;
+    const { count, indices, matchedTokens, trust } = this.#field;
+    exact.ledger.match(chain, this.#matchedExactly);
+    for (let place = 0; place < count; place++) {
+      const index = indices[place] as number;
+      if (exact.blockSizes[index] !== blockSize) continue;
+      matchedTokens[place] = (this.#matchedExactly[index] as number) * blockSize;
+      trust[place] = 1;
     }
   }
 
@@ -129,20 +137,4 @@ export class Router {
     }
     return counts;
   }
-}
-
-function candidateOf(facts: EndpointFacts): MutableCandidate {
-  return {
-    facts,
-    state: 'healthy',
-    circuit: 'closed',
-    runningTokens: 0,
-    waitingTokens: 0,
-    queuedPrefillTokens: 0,
-    concurrency: 0,
-    trust: 1,
-    prefillTokensPerSecond: 0,
-    prefillingMs: 0,
-    matchedTokens: 0,
-  } satisfies Candidate;
 }

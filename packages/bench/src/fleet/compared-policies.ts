@@ -1,9 +1,7 @@
 import {
-  type Candidate,
   loadScorer,
   lowestCostPicker,
   prefixScorer,
-  type RequestFacts,
   roundRobinPicker,
   type RoutePolicy,
   type Scorer,
@@ -17,14 +15,18 @@ const decisive = 1e6;
 /** Goes where more than half of the prompt is cached, whatever the load there; else by load. */
 const affinityAboveHalf: Scorer = {
   name: 'affinity-above-half',
-  score: ({ matchedTokens }: Candidate, { promptTokens }: RequestFacts) =>
-    matchedTokens > promptTokens / 2 ? -matchedTokens : 0,
+  score: ({ matchedTokens }, { promptTokens }, scores) => {
+    for (const [place, matched] of matchedTokens.entries())
+      scores[place] = matched > promptTokens / 2 ? -matched : 0;
+  },
 };
 
 /** Goes where the most is cached, be it one block. */
 const affinity: Scorer = {
   name: 'affinity',
-  score: ({ matchedTokens }: Candidate) => -matchedTokens,
+  score: ({ matchedTokens }, _request, scores) => {
+    for (const [place, matched] of matchedTokens.entries()) scores[place] = -matched;
+  },
 };
 
 const { filters } = standardPolicy;

@@ -7,7 +7,8 @@ import { PrefixLedger } from '../prefix-index/prefix-ledger.ts';
 import { candidateOf } from '../testing/candidates.ts';
 import type { ChargingLane } from '../testing/charging-lane.ts';
 import { chainOf } from '../testing/chains.ts';
-import { EndpointTable, type MutableLoad } from './endpoint-table.ts';
+import { candidateAt, fieldOf } from './candidate-field.ts';
+import { EndpointTable } from './endpoint-table.ts';
 
 const endpointsMax = 5;
 const lanes = 4;
@@ -48,9 +49,9 @@ async function runLanes(
 
 function chargesOf(table: EndpointTable): readonly object[] {
   return Array.from({ length: endpointsMax }, (_, endpoint) => {
-    const load: MutableLoad = { ...candidateOf() };
-    table.read(endpoint, load, table.nowMs());
-    const { runningTokens, queuedPrefillTokens, concurrency } = load;
+    const field = fieldOf([candidateOf({ facts: { index: endpoint } })]);
+    table.read(field);
+    const { runningTokens, queuedPrefillTokens, concurrency } = candidateAt(field, 0);
     return { runningTokens, queuedPrefillTokens, concurrency };
   });
 }

@@ -3,12 +3,15 @@ import test from 'node:test';
 import { VirtualClock } from '@millrace/stdx';
 import { RoutingError } from '../errors.ts';
 import { candidateOf } from '../testing/candidates.ts';
-import { EndpointTable, type MutableLoad } from './endpoint-table.ts';
+import { candidateAt, fieldOf } from './candidate-field.ts';
+import type { EndpointLoad } from './endpoint.ts';
+import { EndpointTable } from './endpoint-table.ts';
 import { RequestCharge } from './request-charge.ts';
 
-function loadOf(table: EndpointTable, endpoint: number): MutableLoad {
-  const { facts: _facts, matchedTokens: _matched, ...load } = candidateOf();
-  table.read(endpoint, load, table.nowMs());
+function loadOf(table: EndpointTable, endpoint: number): EndpointLoad {
+  const field = fieldOf([candidateOf({ facts: { index: endpoint } })]);
+  table.read(field);
+  const { facts: _facts, matchedTokens: _matched, ...load } = candidateAt(field, 0);
   return load;
 }
 

@@ -1,11 +1,10 @@
-// Hot path: `read` once a request and endpoint, the rest a few times a request. No allocation, no await.
+// Hot path: `read` once a request, over every endpoint; the rest a few times a request. No allocation, no await.
 import { assert, type Clock } from '@millrace/stdx';
 import { RoutingError } from '../errors.ts';
 import { bounded } from '../options.ts';
-import type { CircuitState, EndpointLoad, EndpointState } from './endpoint.ts';
+import { type CandidateField, circuitCodeOf, stateCodeOf } from './candidate-field.ts';
+import type { CircuitState, EndpointState } from './endpoint.ts';
 
-const states: readonly EndpointState[] = ['healthy', 'draining', 'ejected'];
-const circuits: readonly CircuitState[] = ['closed', 'half-open', 'open'];
 const magic = 0x4d454e45;
 const headerWords = 4;
 /** A cache line for each endpoint, so that lanes that write to different ones do not wait for each other. */
@@ -34,9 +33,6 @@ const trustStep = 0.1;
  */
 const speedKept = 0.95;
 const computedMicrosMax = 2 ** 30;
-
-/** A load into which the table writes. */
-export type MutableLoad = { -readonly [Name in keyof EndpointLoad]: EndpointLoad[Name] };
 
 /** A number of an endpoint that requests add to and take from. */
 export type LoadField = 'runningTokens' | 'concurrency';
@@ -112,25 +108,25 @@ export class EndpointTable {
     return new EndpointTable(words, clock, lane);
   }
 
-  /** The time by which `read` is to tell how long prompts have been computed; asked once for all endpoints. */
-  nowMs(): number {
-    return this.#clock.unixMs();
-  }
-
-  /** Writes what is known of the endpoint into `load`. */
-  read(endpoint: number, load: MutableLoad, nowMs: number): void {
+  /** Writes what is known of each endpoint of the field into its columns. */
+  read(field: CandidateField): void {
     const words = this.#words;
-    const first = this.#first(endpoint);
-    load.state = states[words[first + at.state] as number] ?? 'ejected';
-    load.circuit = circuits[words[first + at.circuit] as number] ?? 'open';
-    load.runningTokens = atLeastZero(words[first + at.runningTokens]);
-    load.waitingTokens = atLeastZero(words[first + at.waitingTokens]);
-    load.queuedPrefillTokens = atLeastZero(words[first + at.queuedPrefillTokens]);
-    load.concurrency = atLeastZero(words[first + at.concurrency]);
-    load.trust = 1 - (words[first + at.distrustPpm] as number) / 1e6;
-    load.prefillTokensPerSecond = atLeastZero(words[first + at.prefillTokensPerSecond]);
-    load.prefillingMs =
-      load.queuedPrefillTokens === 0 ? 0 : sinceMs(words[first + at.prefillSinceMs], nowMs);
+    const nowMs = this.#nowMs();
+    for (let place = 0; place < field.count; place++) {
+      const first = this.#first(field.indices[place] as number);
+      const queued = atLeastZero(words[first + at.queuedPrefillTokens]);
+      field.states[place] = words[first + at.state] as number;
+      field.circuits[place] = words[first + at.circuit] as number;
+      field.runningTokens[place] = atLeastZero(words[first + at.runningTokens]);
+      field.waitingTokens[place] = atLeastZero(words[first + at.waitingTokens]);
+      field.queuedPrefillTokens[place] = queued;
+      field.concurrency[place] = atLeastZero(words[first + at.concurrency]);
+      field.trust[place] = 1 - (words[first + at.distrustPpm] as number) / 1e6;
+      const speed = words[first + at.prefillTokensPerSecond];
+      field.prefillTokensPerSecond[place] = atLeastZero(speed);
+      field.prefillingMs[place] =
+        queued === 0 ? 0 : sinceMs(words[first + at.prefillSinceMs], nowMs);
+    }
   }
 
   /** How far the ledger's word on it has proved right, from 0 to 1. */
@@ -144,11 +140,11 @@ export class EndpointTable {
   }
 
   setState(endpoint: number, state: EndpointState): void {
-    Atomics.store(this.#words, this.#first(endpoint) + at.state, states.indexOf(state));
+    Atomics.store(this.#words, this.#first(endpoint) + at.state, stateCodeOf(state));
   }
 
   setCircuit(endpoint: number, circuit: CircuitState): void {
-    Atomics.store(this.#words, this.#first(endpoint) + at.circuit, circuits.indexOf(circuit));
+    Atomics.store(this.#words, this.#first(endpoint) + at.circuit, circuitCodeOf(circuit));
   }
 
   /** Adds to a number, or takes from it; what was added is taken exactly once. */
@@ -165,7 +161,7 @@ export class EndpointTable {
   beginPrefill(endpoint: number, tokens: number): void {
     const first = this.#first(endpoint);
     const before = this.#charge(endpoint, 'queuedPrefillTokens', tokens);
-    if (before <= 0) Atomics.store(this.#words, first + at.prefillSinceMs, this.nowMs() | 0);
+    if (before <= 0) Atomics.store(this.#words, first + at.prefillSinceMs, this.#nowMs() | 0);
   }
 
   /** Prompt tokens are computed, or given up. What was computed since the latest ones tells the endpoint's speed. */
@@ -174,7 +170,7 @@ export class EndpointTable {
     const first = this.#first(endpoint);
     this.#charge(endpoint, 'queuedPrefillTokens', -tokens);
     if (how === 'given-up') return;
-    const nowMs = this.nowMs();
+    const nowMs = this.#nowMs();
     const tookMs = sinceMs(words[first + at.prefillSinceMs], nowMs);
     Atomics.store(words, first + at.prefillSinceMs, nowMs | 0);
     const computedTokens = speedKept * (words[first + at.computedTokens] as number) + tokens;
@@ -217,6 +213,10 @@ export class EndpointTable {
         if (charged !== 0) Atomics.sub(this.#words, this.#first(endpoint) + at[field], charged);
       }
     }
+  }
+
+  #nowMs(): number {
+    return this.#clock.unixMs();
   }
 
   /** Changes a number that is taken back if the lane ends; returns what it was over all lanes. */

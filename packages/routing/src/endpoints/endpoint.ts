@@ -66,10 +66,3 @@ export function endpointFacts(
     ...given,
   };
 }
-
-/** Tokens of the prompt that the candidate would have to compute, as far as the ledger can be believed. */
-export function uncachedTokens(candidate: Candidate, promptTokens: number): number {
-  const cached = Math.min(candidate.matchedTokens, promptTokens) * candidate.trust;
-  // The last token is computed even of a prompt that is wholly cached.
-  return Math.max(1, promptTokens - cached);
-}

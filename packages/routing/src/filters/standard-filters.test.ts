@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { RequestFacts } from '../route-request.ts';
+import { fieldOf } from '../endpoints/candidate-field.ts';
 import { candidateOf } from '../testing/candidates.ts';
+import type { Reasons } from './filter.ts';
 import { standardFilters } from './standard-filters.ts';
 
 const request: RequestFacts = { model: 'small', promptTokens: 100, outputTokensMax: 20 };
@@ -10,9 +12,10 @@ function reasonAgainst(
   candidate: ReturnType<typeof candidateOf>,
   asked: Partial<RequestFacts> = {},
 ): string | undefined {
-  return standardFilters
-    .map((filter) => filter.reasonAgainst(candidate, { ...request, ...asked }))
-    .find((reason) => reason !== undefined);
+  const reasons: Reasons = [undefined];
+  const field = fieldOf([candidate]);
+  for (const filter of standardFilters) filter.exclude(field, { ...request, ...asked }, reasons);
+  return reasons[0];
 }
 
 test('an idle endpoint with the model may take the request', () => {
@@ -49,4 +52,22 @@ test('what is just within a bound may take the request', () => {
   );
   const asked = { modelsAllowed: ['small'], subset: ['a'], qualityTierMin: 0 };
   assert.equal(reasonAgainst(candidateOf(), asked), undefined);
+});
+
+test('endpoints are told apart by what each is, in whatever order a subset names them', () => {
+  const places = Array.from({ length: 6 }, (_, index) => `e${index}`);
+  const field = fieldOf(
+    places.map((id, index) =>
+      candidateOf({ facts: { id, index, models: index % 2 === 0 ? ['small'] : ['large'] } }),
+    ),
+  );
+  const considered = (asked: Partial<RequestFacts>): readonly string[] => {
+    const reasons: Reasons = places.map(() => undefined);
+    for (const filter of standardFilters) filter.exclude(field, { ...request, ...asked }, reasons);
+    return places.filter((_, place) => reasons[place] === undefined);
+  };
+  assert.deepEqual(considered({}), ['e0', 'e2', 'e4']);
+  assert.deepEqual(considered({ model: 'large' }), ['e1', 'e3', 'e5']);
+  assert.deepEqual(considered({ subset: ['e0', 'e1', 'e4'] }), ['e0', 'e4']);
+  assert.deepEqual(considered({ subset: ['e4', 'e9', 'e0', 'e3'] }), ['e0', 'e4']);
 });

@@ -1,10 +1,11 @@
-import type { Candidate } from '../endpoints/endpoint.ts';
+import type { CandidateField } from '../endpoints/candidate-field.ts';
 import type { RequestFacts } from '../route-request.ts';
 
-/** What it costs to send a request to an endpoint, in one respect; less is better. Pure. */
+/** What it costs to send a request to each endpoint, in one respect; less is better. Pure but for what it writes. */
 export interface Scorer {
   readonly name: string;
-  score(candidate: Candidate, request: RequestFacts): number;
+  /** Writes a score for every endpoint, at its place; those of endpoints that are not considered count for nothing. */
+  score(field: CandidateField, request: RequestFacts, scores: Float64Array): void;
 }
 
 /** A scorer and the tokens that one unit of its score is worth. */
