@@ -1,4 +1,4 @@
-import type { ApiError } from '@millrace/openai';
+import type { ApiError, StreamWatcher } from '@millrace/openai';
 import type { BodySource } from '../messages/body.ts';
 import type { Cancellation } from '../messages/cancellation.ts';
 import type { HeaderBlock } from '../messages/header-block.ts';
@@ -21,6 +21,8 @@ export interface AnswerMessage {
   readonly status: number;
   readonly headers: HeaderBlock;
   readonly body: BodySource;
+  /** What reads the body's events as they pass; absent: nobody does yet. */
+  readonly events?: StreamWatcher | undefined;
   /** The event with which a stream ends that its backend broke off, in the API's own form; absent: OpenAI's. */
   readonly failureEvent?: (error: ApiError) => string;
 }

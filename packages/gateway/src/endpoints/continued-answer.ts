@@ -53,7 +53,8 @@ export function continuable(answer: BackendAnswer, parts: ContinuableParts): Bac
       return undefined;
     },
   });
-  return { kind: 'answered', message: { ...message, body } };
+  // Its events come from several answers: whoever read those of the first sees no more than them.
+  return { kind: 'answered', message: { ...message, body, events: undefined } };
 }
 
 function isEventStream(headers: HeaderBlock): boolean {

@@ -10,7 +10,6 @@ import {
   type PrefixChain,
   PrefixHasher,
   PrefixLedger,
-  RequestCharge,
   Router,
   type RoutePolicy,
   type RouteRequest,
@@ -19,7 +18,7 @@ import {
 import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
 import type { EndpointModel } from '../engines/identify.ts';
 import { qualityTierOf } from '../engines/quantization.ts';
-import type { ToldUsage } from '../resilience/told-usage.ts';
+import { Dispatch, type DispatchBooks } from './dispatch.ts';
 import { createEndpointMemory, type EndpointMemory } from './endpoint-memory.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type PromptFacts, tokensPerBlock } from './prompt-facts.ts';
@@ -54,24 +53,6 @@ export interface DecisionRecorder {
   note(record: DecisionRecord): void;
 }
 
-/** A request on its way to an endpoint. */
-export interface Dispatch extends Disposable {
-  readonly endpoint: Endpoint;
-  /** The answer has begun: the prompt is computed, and the endpoint has it. */
-  noteAnswered(): void;
-  /** What the endpoint says that it had of the prompt. */
-  noteUsage(usage: ToldUsage): void;
-  /** The answer is whole. */
-  noteWhole(tookMs: number, usage: ToldUsage | undefined): void;
-  /** The endpoint did not take the request. */
-  noteLost(): void;
-}
-
-/** An engine shares only whole blocks, and computes the last token in any case: so much less is no broken promise. */
-const cachedSlack = 1.1;
-/** Below that share of a prompt a promise says nothing. */
-const promisedShareMin = 0.1;
-
 /** Prompt tokens of another gateway's request, where only their number is known. */
 const tokensOfOthers = 256;
 
@@ -91,6 +72,7 @@ export class EndpointRouter {
   readonly #matched: Int32Array;
   readonly #blockSizes: Uint16Array;
   readonly #exact: ExactPrefixes;
+  readonly #books: DispatchBooks;
   #policy: RoutingPolicyName = 'prefix';
   #rules: RoutingRules = routingDefaults;
   #engineKinds: readonly string[] = [];
@@ -110,6 +92,12 @@ export class EndpointRouter {
     this.#table = EndpointTable.open(table, clock, lane);
     this.#ledger = PrefixLedger.open(ledger, clock);
     this.#matched = new Int32Array(this.#ledger.endpointsMax);
+    this.#books = {
+      table: this.#table,
+      ledger: this.#ledger,
+      learned: this.#learned,
+      tokensPerBlock: tokensPerBlock(this.#hasher.blockBytes),
+    };
   }
 
   /** Takes over these endpoints; what is known of each stays at its place in the memory. */
@@ -151,7 +139,7 @@ export class EndpointRouter {
       ...(hints.qualityTierMin !== undefined && { qualityTierMin: hints.qualityTierMin }),
       ...(engines !== undefined && { enginesPreferred: engines }),
       chain,
-      tokensPerBlock: tokensPerBlock(this.#hasher.blockBytes),
+      tokensPerBlock: this.#books.tokensPerBlock,
       ...this.#exactOf(candidates, asked.tokens),
     };
     const names = model === undefined ? candidates.flatMap(modelIds) : [model];
@@ -165,7 +153,16 @@ export class EndpointRouter {
       candidates.find(({ options }) => options.name === id),
       'a candidate is picked',
     );
-    return this.#charge(endpoint, { chain, facts, decision, className });
+    const { cachedTokens, uncachedTokens } = decision;
+    return new Dispatch(this.#books, {
+      endpoint,
+      // The hasher's words are its own: the next request writes over them.
+      chain: { words: chain.words.slice(0, 2 * chain.blockCount), blockCount: chain.blockCount },
+      facts,
+      cachedTokens,
+      uncachedTokens,
+      className,
+    });
   }
 
   /** Whether any endpoint tells what its cache holds. */
@@ -238,59 +235,6 @@ export class EndpointRouter {
     );
     const engines = this.#learned.order(rule, { engines: this.#engineKinds, msPerCost });
     return { className: rule.name, engines };
-  }
-
-  #charge(
-    endpoint: Endpoint,
-    step: {
-      readonly chain: PrefixChain;
-      readonly facts: PromptFacts;
-      readonly decision: Extract<Decision, { readonly kind: 'picked' }>;
-      readonly className: string | undefined;
-    },
-  ): Dispatch {
-    const { index } = endpoint;
-    const { promptTokens } = step.facts;
-    const { uncachedTokens, cachedTokens } = step.decision;
-    const charge = new RequestCharge(this.#table, index, { promptTokens, uncachedTokens });
-    // The hasher's words are its own: the next request writes over them.
-    const { blockCount } = step.chain;
-    const chain = { words: step.chain.words.slice(0, 2 * blockCount), blockCount };
-    this.#ledger.speculate(chain, index);
-    endpoint.activeCount++;
-    let isOver = false;
-    return {
-      endpoint,
-      noteAnswered: () => {
-        charge.markFirstToken();
-        const cachedBlocks = Math.round(cachedTokens / tokensPerBlock(this.#hasher.blockBytes));
-        this.#ledger.confirm(chain, index, Math.min(cachedBlocks, blockCount));
-      },
-      noteUsage: (usage) => this.#compare(index, cachedTokens / Math.max(1, promptTokens), usage),
-      noteWhole: (tookMs, usage) => {
-        if (step.className === undefined) return;
-        const outputTokens = usage?.outputTokens ?? step.facts.outputTokensMax;
-        const tokens = (usage?.promptTokens ?? promptTokens) + outputTokens;
-        const cost = ((endpoint.options.costPerMillionTokens ?? 0) * tokens) / 1e6;
-        this.#learned.observe(endpoint.kind, step.className, { latencyMs: tookMs, cost });
-      },
-      noteLost: () => this.#ledger.remove(chain, index, 0),
-      [Symbol.dispose]: () => {
-        if (isOver) return;
-        isOver = true;
-        endpoint.activeCount--;
-        charge[Symbol.dispose]();
-      },
-    };
-  }
-
-  /** Holds the ledger's word against the engine's, by shares of the prompt: our tokens are only estimated. */
-  #compare(index: number, promisedShare: number, usage: ToldUsage): void {
-    const { cachedTokens, promptTokens } = usage;
-    if (cachedTokens === undefined || promisedShare < promisedShareMin || promptTokens === 0)
-      return;
-    const cachedShare = (cachedSlack * cachedTokens) / promptTokens;
-    this.#table.observeCachedTokens(index, { promised: promisedShare, cached: cachedShare });
   }
 
   /** What discovery found may have changed since the routers were made. */

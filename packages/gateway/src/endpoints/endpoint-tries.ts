@@ -1,16 +1,16 @@
 // Hot path: `send` once a request. Two objects a request beside the answer's own.
-import { apiError } from '@millrace/openai';
+import { apiError, StreamWatcher } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
 import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
-import type { BodyEnd, BodySource } from '../messages/body.ts';
-import type { Leave } from '../resilience/circuit-table.ts';
+import type { BodySource } from '../messages/body.ts';
 import type { Resilience } from '../resilience/resilience.ts';
 import { isFailureStatus } from '../resilience/retry-policy.ts';
 import { TimedBody } from '../resilience/timed-body.ts';
-import { toldUsage } from '../resilience/told-usage.ts';
 import { WatchedBody } from '../resilience/watched-body.ts';
-import type { Dispatch } from './endpoint-router.ts';
+import type { Dispatch } from './dispatch.ts';
+import type { Endpoint } from './endpoint.ts';
 import { noneServing } from './look-at-endpoint.ts';
+import { TryWatch, type TryStep } from './try-watch.ts';
 
 /** What trying endpoints needs. */
 export interface EndpointTriesParts {
@@ -19,7 +19,7 @@ export interface EndpointTriesParts {
   readonly clock: Clock;
 }
 
-type Given = Exclude<Leave, 'refused'>;
+type Answered = Extract<BackendAnswer, { readonly kind: 'answered' }>;
 
 /** Sends requests to the endpoints that were chosen, and notes all that this shows about them. */
 export class EndpointTries {
@@ -60,93 +60,66 @@ export class EndpointTries {
     return answer;
   }
 
-  /** Where the endpoint has a bound on the whole answer, it is cancelled by then. */
-  async #sendInTime({ endpoint }: Dispatch, request: BackendRequest): Promise<BackendAnswer> {
+  #sendInTime({ endpoint }: Dispatch, request: BackendRequest): Promise<BackendAnswer> {
     const { totalMsMax } = endpoint.options.limits ?? {};
-    if (totalMsMax === undefined) return await endpoint.answering.send(request);
+    return totalMsMax === undefined
+      ? endpoint.answering.send(request)
+      : this.#sendWithin(totalMsMax, endpoint, request);
+  }
+
+  /** Where the endpoint has a bound on the whole answer, it is cancelled by then. */
+  async #sendWithin(
+    totalMsMax: number,
+    { answering }: Endpoint,
+    request: BackendRequest,
+  ): Promise<BackendAnswer> {
     const cancellation = request.cancellation.fork();
     const timer = this.#parts.clock.after(totalMsMax, () => cancellation.cancel('deadline'));
-    const answer = await endpoint.answering.send({ ...request, cancellation });
+    const answer = await answering.send({ ...request, cancellation });
     timer.cancel();
     if (answer.kind !== 'abandoned' || cancellation.reason !== 'deadline') return answer;
     const message = `The engine did not answer within ${totalMsMax} ms.`;
     return { kind: 'failed', error: apiError('deadline_exceeded', message) };
   }
 
-  #noteAnswer(
-    answer: Extract<BackendAnswer, { readonly kind: 'answered' }>,
-    step: { readonly dispatch: Dispatch; readonly leave: Given; readonly startedAtMs: number },
-  ): BackendAnswer {
+  #noteAnswer({ message }: Answered, step: TryStep): BackendAnswer {
     const { dispatch, leave } = step;
     const { endpoint } = dispatch;
-    const { status, body, headers } = answer.message;
+    const { status, body, headers } = message;
+    const { clock } = this.#parts;
+    const resilience = this.#parts.resilience();
     endpoint.health.noteAnswered();
     if (status >= 300) {
       const isTurnedAway = status === 429 || status === 503;
       const outcome = isFailureStatus(status) ? 'failure' : isTurnedAway ? 'unknown' : 'success';
-      this.#parts.resilience().circuits.end(endpoint.index, leave, outcome);
+      resilience.circuits.end(endpoint.index, leave, outcome);
       dispatch.noteLost();
       body.whenOver(() => this.#release(dispatch));
-      return answer;
+      return { kind: 'answered', message };
     }
     const isEvents = (headers.get('content-type') ?? '').startsWith('text/event-stream');
-    const watched = this.#watch(this.#timed(body, step), { ...step, isEvents });
-    return { kind: 'answered', message: { ...answer.message, body: watched } };
+    const events = isEvents ? new StreamWatcher() : undefined;
+    const { byteLength } = body;
+    const release = this.#release;
+    const watch = new TryWatch(step, { clock, resilience, release, events, byteLength });
+    const watched = new WatchedBody(this.#timed(body, step), watch);
+    return { kind: 'answered', message: { ...message, body: watched, events } };
   }
 
-  #timed(
-    body: BodySource,
-    step: { readonly dispatch: Dispatch; readonly startedAtMs: number },
-  ): BodySource {
+  #timed(body: BodySource, { dispatch, startedAtMs }: TryStep): BodySource {
     const { clock } = this.#parts;
-    const { pieceMsMax, totalMsMax } = step.dispatch.endpoint.options.limits ?? {};
+    const { pieceMsMax, totalMsMax } = dispatch.endpoint.options.limits ?? {};
     if (pieceMsMax === undefined && totalMsMax === undefined) return body;
     const leftMs =
       totalMsMax === undefined
         ? undefined
-        : Math.max(0, totalMsMax - (clock.nowMs() - step.startedAtMs));
+        : Math.max(0, totalMsMax - (clock.nowMs() - startedAtMs));
     return new TimedBody(body, clock, { pieceMsMax, leftMs });
   }
 
-  #watch(
-    body: BodySource,
-    step: {
-      readonly dispatch: Dispatch;
-      readonly leave: Given;
-      readonly startedAtMs: number;
-      readonly isEvents: boolean;
-    },
-  ): BodySource {
-    const { clock } = this.#parts;
-    const resilience = this.#parts.resilience();
-    const { dispatch, leave } = step;
-    const { index } = dispatch.endpoint;
-    let isShown = false;
-    const onFirst = (): void => {
-      isShown = true;
-      dispatch.noteAnswered();
-      if (step.isEvents) resilience.noteFirstPiece(index, clock.nowMs() - step.startedAtMs);
-      resilience.circuits.end(index, leave, 'success');
-    };
-    const onOver = (end: BodyEnd, tail: Buffer): void => {
-      const hasFailed = end === 'died' || end === 'stalled';
-      if (!isShown && !hasFailed) {
-        if (end === 'whole') dispatch.noteAnswered();
-        resilience.circuits.end(index, leave, end === 'whole' ? 'success' : 'unknown');
-      } else if (hasFailed) {
-        resilience.circuits.end(index, isShown ? 'open-way' : leave, 'failure');
-      }
-      const usage = end === 'whole' ? toldUsage(tail) : undefined;
-      if (usage !== undefined) dispatch.noteUsage(usage);
-      if (end === 'whole') dispatch.noteWhole(clock.nowMs() - step.startedAtMs, usage);
-      this.#release(dispatch);
-    };
-    return new WatchedBody(body, { onFirst, onOver });
-  }
-
   /** The endpoint has room for another request. */
-  #release(dispatch: Dispatch): void {
+  readonly #release = (dispatch: Dispatch): void => {
     dispatch[Symbol.dispose]();
     this.#parts.resilience().line.wake(1);
-  }
+  };
 }

@@ -32,6 +32,8 @@ export class Relay implements BodySink {
   readonly #sink: BodySink;
   readonly #deadline = new Deadline(() => this.#noteLate());
   readonly #watcher: StreamWatcher | undefined;
+  /** It is read here, not by whoever passes it on. */
+  readonly #isRead: boolean;
   #isPaused = false;
   #isOver = false;
 
@@ -44,7 +46,8 @@ export class Relay implements BodySink {
     const kept = headers.has('x-request-id') ? headers.without(['x-request-id']) : headers;
     const { byteLength } = body;
     const isStream = (headers.get('content-type') ?? '').startsWith('text/event-stream');
-    this.#watcher = isStream ? new StreamWatcher() : undefined;
+    this.#watcher = message.events ?? (isStream ? new StreamWatcher() : undefined);
+    this.#isRead = this.#watcher !== undefined && message.events === undefined;
     this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, () =>
       this.#resume(),
     );
@@ -59,7 +62,7 @@ export class Relay implements BodySink {
   write(piece: Buffer): void {
     if (this.#isOver) return;
     this.#sink.write(piece);
-    this.#watcher?.push(piece);
+    if (this.#isRead) this.#watcher?.push(piece);
   }
 
   flush(): boolean {

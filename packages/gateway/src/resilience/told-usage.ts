@@ -6,33 +6,91 @@ export interface ToldUsage {
   readonly cachedTokens: number | undefined;
 }
 
-const promptForm = /"prompt_tokens"\s*:\s*(\d{1,9})/g;
-const outputForm = /"completion_tokens"\s*:\s*(\d{1,9})/g;
-const cachedForm = /"cached_tokens"\s*:\s*(\d{1,9})/g;
-// llama.cpp tells it in every stream's last event, whether usage was asked for or not.
-const timingForm = /"cache_n"\s*:\s*(\d{1,9})\s*,\s*"prompt_n"\s*:\s*(\d{1,9})/g;
+/** Engines write their usage at the end of an answer. */
+const tailBytes = 2_048;
+const nothing = Buffer.alloc(0);
+const digitsMax = 9;
+const colon = 0x3a;
+
+const promptName = Buffer.from('"prompt_tokens"');
+const outputName = Buffer.from('"completion_tokens"');
+const cachedName = Buffer.from('"cached_tokens"');
+// llama.cpp tells how it spent its time in every answer.
+const timedCachedName = Buffer.from('"cache_n"');
+const timedPromptName = Buffer.from('"prompt_n"');
+
+/** Reads the usage of an answer that is no stream of events as it passes. Hot path: once a piece. */
+export class AnswerUsage {
+  readonly #byteLength: number | undefined;
+  #passedBytes = 0;
+  #tail = nothing;
+  #told: ToldUsage | undefined;
+
+  /** `byteLength` is the answer's, where it is known. */
+  constructor(byteLength: number | undefined) {
+    this.#byteLength = byteLength;
+  }
+
+  push(piece: Buffer): void {
+    this.#passedBytes += piece.length;
+    const isAllThatCounts = piece.length >= Math.min(tailBytes, this.#passedBytes);
+    // Most answers come in one piece, whose end is read where it lies.
+    if (this.#passedBytes === this.#byteLength && isAllThatCounts)
+      this.#told = toldUsage(piece.subarray(-tailBytes));
+    else this.#tail = Buffer.concat([this.#tail, piece.subarray(-tailBytes)]).subarray(-tailBytes);
+  }
+
+  /** What was told, once the answer is whole. */
+  get usage(): ToldUsage | undefined {
+    return this.#told ?? toldUsage(this.#tail);
+  }
+}
 
 /**
  * Reads the usage from the last bytes of an answer. The last that is written counts: what a model says may look like one,
  * but stands before it, and quotes in it are escaped.
  */
 export function toldUsage(tail: Buffer): ToldUsage | undefined {
-  const text = tail.toString('latin1');
-  const promptTokens = lastOf(text, promptForm)?.[0];
-  const timing = lastOf(text, timingForm);
+  const promptTokens = lastNumber(tail, promptName);
   if (promptTokens !== undefined) {
     return {
       promptTokens,
-      outputTokens: lastOf(text, outputForm)?.[0],
-      cachedTokens: lastOf(text, cachedForm)?.[0] ?? timing?.[0],
+      outputTokens: lastNumber(tail, outputName),
+      cachedTokens: lastNumber(tail, cachedName) ?? lastNumber(tail, timedCachedName),
     };
   }
-  const [cached, computed] = timing ?? [];
-  if (cached === undefined || computed === undefined) return undefined;
-  return { promptTokens: cached + computed, outputTokens: undefined, cachedTokens: cached };
+  const cachedTokens = lastNumber(tail, timedCachedName);
+  const computedTokens = lastNumber(tail, timedPromptName);
+  if (cachedTokens === undefined || computedTokens === undefined) return undefined;
+  return { promptTokens: cachedTokens + computedTokens, outputTokens: undefined, cachedTokens };
 }
 
-function lastOf(text: string, form: RegExp): readonly number[] | undefined {
-  const found = [...text.matchAll(form)].at(-1);
-  return found?.slice(1).map(Number);
+/** The number of the last member of this name that has one. */
+function lastNumber(bytes: Buffer, name: Buffer): number | undefined {
+  for (let at = bytes.lastIndexOf(name); at !== -1; at = bytes.lastIndexOf(name, at - 1)) {
+    const value = numberAfterColon(bytes, at + name.length);
+    if (value !== undefined || at === 0) return value;
+  }
+  return undefined;
+}
+
+function numberAfterColon(bytes: Buffer, from: number): number | undefined {
+  let at = skipSpace(bytes, from);
+  if (bytes[at] !== colon) return undefined;
+  at = skipSpace(bytes, at + 1);
+  const start = at;
+  let value = 0;
+  for (; at - start < digitsMax && isDigit(bytes[at]); at++)
+    value = value * 10 + (bytes[at] as number) - 0x30;
+  return at === start ? undefined : value;
+}
+
+function skipSpace(bytes: Buffer, from: number): number {
+  let at = from;
+  while (bytes[at] === 0x20 || bytes[at] === 0x09 || bytes[at] === 0x0a || bytes[at] === 0x0d) at++;
+  return at;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }

@@ -1,27 +1,22 @@
-// Hot path: `write` once a piece. Copies at most the tail's size, and allocates once a body.
+// Hot path: `write` once a piece.
 import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
 
 /** Told of a body as it passes. */
 export interface BodyWatcher {
   /** The first bytes are there. */
   onFirst(): void;
-  /** The last call, however the body ended; `tail` is its last bytes. */
-  onOver(end: BodyEnd, tail: Buffer): void;
+  /** Bytes pass; they hold only until this returns. */
+  onPiece(piece: Buffer): void;
+  /** The last call, however the body ended. */
+  onOver(end: BodyEnd): void;
 }
 
-/** Where engines write their usage: in the last event of a stream, or at the end of an answer. */
-const tailBytes = 2_048;
-const nothing = Buffer.alloc(0);
-
 /** A body that is passed on as it is, and watched. */
-export class WatchedBody implements BodySource {
+export class WatchedBody implements BodySource, BodySink {
   readonly #source: BodySource;
   readonly #watcher: BodyWatcher;
+  #sink: BodySink | undefined;
   #hasBegun = false;
-  /** The last bytes, in turn: `#tailAt` is where the next one goes. */
-  #tail: Buffer | undefined;
-  #tailAt = 0;
-  #isTailFull = false;
   #isOver = false;
 
   constructor(source: BodySource, watcher: BodyWatcher) {
@@ -38,17 +33,26 @@ export class WatchedBody implements BodySource {
   }
 
   pipeTo(sink: BodySink): void {
-    this.#source.pipeTo({
-      write: (piece) => {
-        this.#look(piece);
-        sink.write(piece);
-      },
-      flush: () => sink.flush(),
-      end: (end) => {
-        this.#finish(end);
-        sink.end(end);
-      },
-    });
+    this.#sink = sink;
+    this.#source.pipeTo(this);
+  }
+
+  write(piece: Buffer): void {
+    if (!this.#hasBegun && piece.length > 0) {
+      this.#hasBegun = true;
+      this.#watcher.onFirst();
+    }
+    this.#watcher.onPiece(piece);
+    this.#sink?.write(piece);
+  }
+
+  flush(): boolean {
+    return this.#sink?.flush() ?? true;
+  }
+
+  end(end: BodyEnd): void {
+    this.#finish(end);
+    this.#sink?.end(end);
   }
 
   resume(): void {
@@ -64,35 +68,9 @@ export class WatchedBody implements BodySource {
     this.#source.whenOver(listener);
   }
 
-  #look(piece: Buffer): void {
-    if (!this.#hasBegun && piece.length > 0) {
-      this.#hasBegun = true;
-      this.#watcher.onFirst();
-    }
-    const tail = (this.#tail ??= Buffer.allocUnsafe(tailBytes));
-    if (piece.length >= tailBytes) {
-      piece.copy(tail, 0, piece.length - tailBytes);
-      this.#tailAt = 0;
-      this.#isTailFull = true;
-      return;
-    }
-    const fits = Math.min(piece.length, tailBytes - this.#tailAt);
-    piece.copy(tail, this.#tailAt, 0, fits);
-    piece.copy(tail, 0, fits);
-    if (this.#tailAt + piece.length >= tailBytes) this.#isTailFull = true;
-    this.#tailAt = (this.#tailAt + piece.length) % tailBytes;
-  }
-
   #finish(end: BodyEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#watcher.onOver(end, this.#joinedTail());
-  }
-
-  #joinedTail(): Buffer {
-    const tail = this.#tail;
-    if (tail === undefined) return nothing;
-    if (!this.#isTailFull) return tail.subarray(0, this.#tailAt);
-    return Buffer.concat([tail.subarray(this.#tailAt), tail.subarray(0, this.#tailAt)]);
+    this.#watcher.onOver(end);
   }
 }

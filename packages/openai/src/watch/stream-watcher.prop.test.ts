@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { StreamWatcher } from './stream-watcher.ts';
+import { type StreamUsage, StreamWatcher } from './stream-watcher.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -12,7 +12,8 @@ function naive(text: string): object {
   let unreadEvents = 0;
   let isDone = false;
   let finishReason: string | undefined;
-  let usage: object | undefined;
+  let usage: StreamUsage | undefined;
+  let timed: StreamUsage | undefined;
   for (const line of text.split('\n').slice(0, -1)) {
     const value = /^data: ?(.*?)\r?$/s.exec(line)?.[1];
     if (value === undefined || value === '') continue;
@@ -28,7 +29,7 @@ function naive(text: string): object {
       continue;
     }
     if (typeof event !== 'object' || event === null || Array.isArray(event)) continue;
-    const { choices, error, usage: told } = event as Json;
+    const { choices, error, usage: told, timings } = event as Json;
     const list = (Array.isArray(choices) ? choices : []).filter(
       (choice): choice is Json =>
         typeof choice === 'object' && choice !== null && !Array.isArray(choice),
@@ -41,8 +42,16 @@ function naive(text: string): object {
         .filter((one) => typeof one === 'string')
         .at(-1) ?? finishReason;
     if (isObject(told)) usage = usageOf(told);
+    if (isObject(timings)) timed = timedOf(timings) ?? timed;
   }
-  return { contentEvents, errorEvents, unreadEvents, isDone, finishReason, usage };
+  const cachedTokens = usage?.cachedTokens ?? timed?.cachedTokens;
+  const all = usage === undefined ? timed : { ...usage, cachedTokens };
+  return { contentEvents, errorEvents, unreadEvents, isDone, finishReason, usage: all };
+}
+
+function timedOf({ cache_n: cachedTokens, prompt_n: computed }: Json): StreamUsage | undefined {
+  if (typeof cachedTokens !== 'number' || typeof computed !== 'number') return undefined;
+  return { promptTokens: cachedTokens + computed, completionTokens: undefined, cachedTokens };
 }
 
 function isObject(value: unknown): value is Json {
@@ -58,7 +67,7 @@ function hasContent({ delta, text }: Json): boolean {
   });
 }
 
-function usageOf(told: Json): object {
+function usageOf(told: Json): StreamUsage {
   const numberOf = (value: unknown): number | undefined =>
     typeof value === 'number' ? value : undefined;
   const details = told['prompt_tokens_details'];
@@ -116,11 +125,16 @@ const usage = fc.record(
   },
   { requiredKeys: [] },
 );
+const timings = fc.record(
+  { cache_n: fc.oneof(fc.nat(), value), prompt_n: fc.nat(), prompt_ms: value },
+  { requiredKeys: [] },
+);
 const event = fc.record(
   {
     id: value,
     choices: fc.oneof(value, fc.array(choice, { maxLength: 3 })),
     usage: fc.oneof(value, usage),
+    timings: fc.oneof(value, timings),
     error: fc.oneof(fc.constant(null), value),
   },
   { requiredKeys: [] },

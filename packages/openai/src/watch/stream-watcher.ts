@@ -20,7 +20,7 @@ const openBracket = 0x5b;
 const prefix = Buffer.from('data:');
 const done = Buffer.from('[DONE]');
 
-const eventNames = new FieldNames(['choices', 'usage', 'error']);
+const eventNames = new FieldNames(['choices', 'usage', 'error', 'timings']);
 const choiceNames = new FieldNames(['finish_reason', 'delta', 'text']);
 const deltaNames = new FieldNames([
   'content',
@@ -31,6 +31,7 @@ const deltaNames = new FieldNames([
 ]);
 const usageNames = new FieldNames(['prompt_tokens', 'completion_tokens', 'prompt_tokens_details']);
 const detailNames = new FieldNames(['cached_tokens']);
+const timingNames = new FieldNames(['cache_n', 'prompt_n']);
 
 /**
  * Watches a stream of OpenAI's events as it passes, however it is cut into pieces. Hot path: once a piece of every
@@ -44,7 +45,6 @@ export class StreamWatcher {
   unreadEvents = 0;
   /** The last that was told. */
   finishReason: string | undefined;
-  usage: StreamUsage | undefined;
   /** The event came that ends a stream. */
   isDone = false;
   readonly #cursor = new JsonCursor(scanBounds.depthMax);
@@ -55,6 +55,18 @@ export class StreamWatcher {
   #hasError = false;
   #finish: string | undefined;
   #usage: StreamUsage | undefined;
+  #timed: StreamUsage | undefined;
+  /** The last that was told, as usage and by timings. */
+  #usageTold: StreamUsage | undefined;
+  #timedTold: StreamUsage | undefined;
+
+  /** The last that was told; of llama.cpp, which tells timings whether usage was asked for or not, those. */
+  get usage(): StreamUsage | undefined {
+    const [told, timed] = [this.#usageTold, this.#timedTold];
+    if (told === undefined || timed === undefined || told.cachedTokens !== undefined)
+      return told ?? timed;
+    return { ...told, cachedTokens: timed.cachedTokens };
+  }
 
   /** Takes a piece; it is not kept. */
   push(piece: Buffer): void {
@@ -102,6 +114,7 @@ export class StreamWatcher {
     this.#hasError = false;
     this.#finish = undefined;
     this.#usage = undefined;
+    this.#timed = undefined;
     cursor.reset(bytes, start, end);
     const isRead = cursor.peek() === openBrace ? this.#readMembers() : cursor.skipValue();
     const isWhole = isRead && cursor.problem === undefined && cursor.peek() === -1;
@@ -113,7 +126,8 @@ export class StreamWatcher {
     if (this.#hasContent) this.contentEvents++;
     if (this.#hasError) this.errorEvents++;
     this.finishReason = this.#finish ?? this.finishReason;
-    this.usage = this.#usage ?? this.usage;
+    this.#usageTold = this.#usage ?? this.#usageTold;
+    this.#timedTold = this.#timed ?? this.#timedTold;
   }
 
   #readMembers(): boolean {
@@ -124,6 +138,7 @@ export class StreamWatcher {
       const first = cursor.peek();
       if (index === 0 && first === openBracket) this.#readChoices();
       else if (index === 1 && first === openBrace) this.#readUsage();
+      else if (index === 3 && first === openBrace) this.#readTimings();
       else {
         if (index === 2) this.#hasError = first !== 0x6e;
         if (!cursor.skipValue()) return false;
@@ -202,6 +217,22 @@ export class StreamWatcher {
       if (isWanted) cachedTokens = value;
     }
     return cachedTokens;
+  }
+
+  #readTimings(): void {
+    const cursor = this.#cursor;
+    let cachedTokens: number | undefined;
+    let computedTokens: number | undefined;
+    cursor.enter();
+    while (cursor.nextMember()) {
+      const index = timingNames.indexAt(cursor);
+      const value = this.#number();
+      if (index === 0) cachedTokens = value;
+      else if (index === 1) computedTokens = value;
+    }
+    if (cachedTokens === undefined || computedTokens === undefined) return;
+    const promptTokens = cachedTokens + computedTokens;
+    this.#timed = { promptTokens, completionTokens: undefined, cachedTokens };
   }
 
   /** Steps over a value; its number, if it is one. */
