@@ -17,6 +17,8 @@ export interface HttpBackendOptions {
   readonly firstByteMsMax: number;
   /** To open a connection; by default 10 s. */
   readonly connectMsMax?: number;
+  /** Value of the header `authorization` that is sent; absent: the request's own goes on. */
+  readonly authorization?: string | undefined;
   /** Certificates, in PEM, that the engine's own must be signed by; by default those of the system. */
   readonly certificates?: string;
   readonly clock: Clock;
@@ -53,6 +55,10 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
 
   get unavailable(): ApiError | undefined {
     return this.#options.unavailable();
+  }
+
+  get authorization(): string | undefined {
+    return this.#options.authorization;
   }
 
   get certificates(): string | undefined {

@@ -3,12 +3,14 @@ import { connect as connectTls } from 'node:tls';
 import { messageOf } from '@millrace/stdx';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import { ResponseParser } from '../http1/response-parser.ts';
+import { HeaderBlock } from '../messages/header-block.ts';
 import { Deadline } from '../net/deadlines.ts';
 import { HeadReader } from '../net/head-reader.ts';
 import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
 import type { BackendAddress } from './backend-address.ts';
 import { type ExchangeCarrier, garbled, type UpstreamExchange } from './upstream-exchange.ts';
 
+const keyHeader = ['authorization'];
 /** An answer's head may have so many headers and bytes. */
 const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
 
@@ -16,6 +18,8 @@ const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
 export interface ConnectionOwner {
   readonly readBuffer: Buffer;
   readonly output: SharedOutput;
+  /** Value of the header `authorization` that is sent in place of a request's own. */
+  readonly authorization: string | undefined;
   /** Certificates that an engine's own must be signed by, in PEM; undefined: those of the system. */
   readonly certificates: string | undefined;
   tlsSession: Buffer | undefined;
@@ -39,6 +43,9 @@ export class UpstreamConnection implements ExchangeCarrier {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #writer: SocketWriter;
+  /** What stands before each target, and the end of the first line with the connection's own fields. */
+  readonly #pathPrefix: string;
+  readonly #ownLines: string;
   readonly #head = new HeadReader(new ResponseParser(headBounds));
   readonly #decoder = new ChunkedDecoder();
   #exchange: UpstreamExchange | undefined;
@@ -52,6 +59,8 @@ export class UpstreamConnection implements ExchangeCarrier {
     this.idleDeadline = new Deadline(() => this.destroy());
     this.#socket = openSocket(address, owner, (length) => this.#read(length));
     this.#writer = new SocketWriter(this.#socket, owner.output);
+    this.#pathPrefix = address.kind === 'socket' ? '' : (address.pathPrefix ?? '');
+    this.#ownLines = ownLines(address, owner.authorization);
     this.#listen();
   }
 
@@ -102,13 +111,12 @@ export class UpstreamConnection implements ExchangeCarrier {
 
   #send({ request }: UpstreamExchange): void {
     const { method, target, headers, body } = request;
-    const { address } = this;
-    const prefix = address.kind === 'socket' ? '' : (address.pathPrefix ?? '');
-    const host = hostOf(address);
     const writer = this.#writer;
+    const isKeyReplaced = this.#owner.authorization !== undefined;
+    const fields = isKeyReplaced ? headers.without(keyHeader) : headers;
     const isBodyless = body.length === 0 && /^(?:GET|HEAD|DELETE|OPTIONS)$/.test(method);
-    writer.text(`${method} ${prefix}${target} HTTP/1.1\r\nhost: ${host}\r\n`);
-    writer.bytes(headers.bytes);
+    writer.text(`${method} ${this.#pathPrefix}${target}${this.#ownLines}`);
+    writer.bytes(fields.bytes);
     writer.text(isBodyless ? '\r\n' : `content-length: ${body.length}\r\n\r\n`);
     if (body.length > 0) writer.ownedBytes(body);
     writer.flush();
@@ -194,6 +202,11 @@ function openSocket(
     ...(owner.tlsSession !== undefined && { session: owner.tlsSession }),
     ...(owner.certificates !== undefined && { ca: owner.certificates }),
   });
+}
+
+function ownLines(address: BackendAddress, authorization: string | undefined): string {
+  const fields = { host: hostOf(address), ...(authorization !== undefined && { authorization }) };
+  return ` HTTP/1.1\r\n${HeaderBlock.of(fields).bytes.toString('latin1')}`;
 }
 
 function hostOf(address: BackendAddress): string {

@@ -19,15 +19,11 @@ export async function completeOnce(
 ): Promise<string | undefined> {
   const model = endpoint.models[0]?.id;
   if (model === undefined) return undefined;
-  const { authorization } = endpoint.options;
   const body = { model, prompt, max_tokens: 1, temperature: 0, stream: false };
   const answer = await endpoint.backend.send({
     method: 'POST',
     target: '/v1/completions',
-    headers: HeaderBlock.of({
-      'content-type': 'application/json',
-      ...(authorization !== undefined && { authorization }),
-    }),
+    headers: HeaderBlock.of({ 'content-type': 'application/json' }),
     body: Buffer.from(JSON.stringify(body)),
     cancellation: Cancellation.bySignal(AbortSignal.timeout(timeoutMs), 'deadline'),
   });

@@ -133,8 +133,7 @@ export class EndpointBackend implements Backend {
     const model = endpoint?.models[0]?.id;
     if (endpoint === undefined || model === undefined) return undefined;
     if (first.model !== undefined && first.model !== model) return undefined;
-    const { backend, options } = endpoint;
-    return { request, engine: { backend, authorization: options.authorization, model } };
+    return { request, engine: { backend: endpoint.backend, model } };
   }
 
   /** Sends it to the endpoint that was chosen, then to others as far as the policy lets. */

@@ -41,12 +41,7 @@ export class EndpointTries {
       return { kind: 'failed', error: noneServing([endpoint]) };
     }
     const startedAtMs = clock.nowMs();
-    const { authorization } = endpoint.options;
-    const answer = await this.#sendInTime(dispatch, {
-      ...request,
-      headers:
-        authorization === undefined ? request.headers : request.headers.with({ authorization }),
-    });
+    const answer = await this.#sendInTime(dispatch, request);
     if (answer.kind === 'answered')
       return this.#noteAnswer(answer, { dispatch, leave, startedAtMs });
     resilience.circuits.end(

@@ -92,6 +92,7 @@ export function openEndpoint(
     connectionsMax: parts.bounds.backendConnectionsMax,
     firstByteMsMax: options.limits?.firstByteMsMax ?? parts.bounds.firstByteMsMax,
     connectMsMax: options.limits?.connectMsMax ?? parts.bounds.connectMsMax,
+    authorization: options.authorization,
     clock: parts.clock,
   });
   return {

@@ -86,12 +86,11 @@ function adopt(endpoint: Endpoint, identity: NonNullable<ReturnType<typeof ident
 }
 
 async function get(endpoint: Endpoint, path: string, bounds: LookBounds): Promise<Got> {
-  const { authorization } = endpoint.options;
   const { lookMsMax, answerBytesMax } = bounds;
   const answer = await endpoint.backend.send({
     method: 'GET',
     target: path,
-    headers: authorization === undefined ? HeaderBlock.empty : HeaderBlock.of({ authorization }),
+    headers: HeaderBlock.empty,
     body: Buffer.alloc(0),
     cancellation: Cancellation.bySignal(AbortSignal.timeout(lookMsMax), 'deadline'),
   });

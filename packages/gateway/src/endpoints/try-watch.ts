@@ -1,5 +1,5 @@
 // Hot path: once a piece of every answer. Two objects an answer: this and its reader.
-import { StreamWatcher } from '@millrace/openai';
+import type { StreamWatcher } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
 import type { BodyEnd } from '../messages/body.ts';
 import type { Leave } from '../resilience/circuit-table.ts';

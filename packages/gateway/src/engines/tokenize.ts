@@ -7,7 +7,6 @@ import type { Backend } from '../backends/backend.ts';
 /** An engine that is asked for the tokens of prompts. */
 export interface TokenizingEngine {
   readonly backend: Backend;
-  readonly authorization: string | undefined;
   /** The model by the name that it has there. */
   readonly model: string;
 }
@@ -52,14 +51,10 @@ export class PromptTokenizer {
   }
 
   async #ask(body: Buffer, engine: TokenizingEngine): Promise<Int32Array | undefined> {
-    const { authorization } = engine;
     const answer = await engine.backend.send({
       method: 'POST',
       target: '/tokenize',
-      headers: HeaderBlock.of({
-        'content-type': 'application/json',
-        ...(authorization !== undefined && { authorization }),
-      }),
+      headers: HeaderBlock.of({ 'content-type': 'application/json' }),
       body,
       cancellation: Cancellation.bySignal(AbortSignal.timeout(this.#timeoutMs), 'deadline'),
     });

@@ -1,5 +1,5 @@
 import { HeaderBlock } from '../messages/header-block.ts';
-import { equalsText } from './bytes.ts';
+import { carriageReturn, equalsText, space } from './bytes.ts';
 import { type FieldParser, numbersPerField } from './field-parser.ts';
 import type { Framing } from './framing.ts';
 
@@ -15,31 +15,38 @@ export function fieldBlock(
   const { numbers, count } = fields;
   const named = framing.namesFields ? namesIn(fields, source, base) : undefined;
   const bytes = Buffer.allocUnsafe(fields.at + count);
-  const ranges: number[] = [];
+  const names: number[] = [];
   let to = 0;
+  // Fields that stand as they are to be written, one behind the other, are copied as one: mostly all of them.
+  let [runStart, runEnd] = [0, 0];
   for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
     if (numbers[at + 4] !== 0) continue;
-    const start = numbers[at] as number;
-    const nameEnd = numbers[at + 1] as number;
-    if (named !== undefined && isNamed(named, source, [base + start, base + nameEnd])) continue;
-    const valueStart = numbers[at + 2] as number;
-    const valueEnd = numbers[at + 3] as number;
-    const toValue = to + nameEnd - start + 2;
-    const toEnd = toValue + valueEnd - valueStart;
-    ranges.push(to, toValue - 2, toValue, toEnd);
-    if (valueStart === nameEnd + 2 && source[base + nameEnd + 1] === 0x20) {
-      source.copy(bytes, to, base + start, base + valueEnd);
-    } else {
-      source.copy(bytes, to, base + start, base + nameEnd);
-      bytes[toValue - 2] = 0x3a;
-      bytes[toValue - 1] = 0x20;
-      source.copy(bytes, toValue, base + valueStart, base + valueEnd);
+    const start = base + (numbers[at] as number);
+    const nameEnd = base + (numbers[at + 1] as number);
+    if (named !== undefined && isNamed(named, source, [start, nameEnd])) continue;
+    const valueStart = base + (numbers[at + 2] as number);
+    const valueEnd = base + (numbers[at + 3] as number);
+    const isAsWritten =
+      valueStart === nameEnd + 2 &&
+      source[nameEnd + 1] === space &&
+      source[valueEnd] === carriageReturn;
+    if (!isAsWritten || start !== runEnd) {
+      source.copy(bytes, to - (runEnd - runStart), runStart, runEnd);
+      [runStart, runEnd] = [start, start];
     }
-    bytes[toEnd] = 0x0d;
-    bytes[toEnd + 1] = 0x0a;
-    to = toEnd + 2;
+    names.push(to, to + nameEnd - start);
+    if (isAsWritten) {
+      to += valueEnd + 2 - start;
+      runEnd = valueEnd + 2;
+      continue;
+    }
+    to += source.copy(bytes, to, start, nameEnd);
+    to += bytes.write(': ', to, 'latin1');
+    to += source.copy(bytes, to, valueStart, valueEnd);
+    to += bytes.write('\r\n', to, 'latin1');
   }
-  return new HeaderBlock(bytes.subarray(0, to), ranges);
+  source.copy(bytes, to - (runEnd - runStart), runStart, runEnd);
+  return new HeaderBlock(bytes.subarray(0, to), names);
 }
 
 function namesIn(fields: FieldParser, source: Buffer, base: number): readonly string[] {

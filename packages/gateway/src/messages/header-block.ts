@@ -1,7 +1,9 @@
 import { assert } from '@millrace/stdx';
 
-/** Ranges of each field in its block: start and end of the name, start and end of the value. */
-const rangesPerField = 4;
+/** Numbers kept for each field: start and end of its name. */
+const numbersPerField = 2;
+/** Between a name and its value, and between a value and the next name. */
+const gapBytes = 2;
 const colon = 0x3a;
 // What would end a line, or make another of it; text beyond Latin-1 is not what a header carries.
 // oxlint-disable-next-line no-control-regex
@@ -20,34 +22,34 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
 
   /** The fields as they are sent. */
   readonly bytes: Buffer;
-  readonly #ranges: readonly number[];
+  readonly #names: readonly number[];
 
-  /** `ranges` holds, for each field, start and end of its name, then of its value. */
-  constructor(bytes: Buffer, ranges: readonly number[]) {
+  /** `names` holds, for each field, start and end of its name: they tell where its value stands, too. */
+  constructor(bytes: Buffer, names: readonly number[]) {
     this.bytes = bytes;
-    this.#ranges = ranges;
+    this.#names = names;
   }
 
   /** A block of these fields. A name or a value that HTTP does not know is a bug. */
   static of(fields: FieldValues): HeaderBlock {
-    const ranges: number[] = [];
-    const text = linesOf(fields, ranges, 0);
-    return text === '' ? HeaderBlock.empty : new HeaderBlock(Buffer.from(text, 'latin1'), ranges);
+    const text = linesOf(fields);
+    if (text === '') return HeaderBlock.empty;
+    return new HeaderBlock(Buffer.from(text, 'latin1'), namesOf(fields, [], 0));
   }
 
   /** The value of a field; `name` is in lower case. One that comes more than once is joined by commas. */
   get(name: string): string | undefined {
     let found: string | undefined;
-    for (let at = 0; at < this.#ranges.length; at += rangesPerField) {
+    for (let at = 0; at < this.#names.length; at += numbersPerField) {
       if (!this.#isNamed(at, name)) continue;
-      const value = this.#text(at + 2);
+      const value = this.#value(at);
       found = found === undefined ? value : `${found}, ${value}`;
     }
     return found;
   }
 
   has(name: string): boolean {
-    for (let at = 0; at < this.#ranges.length; at += rangesPerField)
+    for (let at = 0; at < this.#names.length; at += numbersPerField)
       if (this.#isNamed(at, name)) return true;
     return false;
   }
@@ -63,33 +65,34 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
   }
 
   /** This block without the fields of these names, and with `fields`: both at once, so that it is copied once. */
-  edit(names: readonly string[], fields: FieldValues): HeaderBlock {
-    const ranges: number[] = [];
-    const text = linesOf(fields, ranges, 0);
-    const added = ranges.splice(0);
+  edit(removed: readonly string[], fields: FieldValues): HeaderBlock {
+    const text = linesOf(fields);
+    const names: number[] = [];
     const bytes = Buffer.allocUnsafe(this.bytes.length + text.length);
     let length = 0;
     // Fields that stay and follow one another are copied as one.
     let runStart = 0;
-    for (let at = 0; at < this.#ranges.length; at += rangesPerField) {
+    for (let at = 0; at < this.#names.length; at += numbersPerField) {
       const start = this.#at(at);
-      if (this.#isAnyOf(at, names) || this.#isOneOf(at, fields)) {
+      if (this.#isAnyOf(at, removed) || this.#isOneOf(at, fields)) {
         length += this.bytes.copy(bytes, length, runStart, start);
-        runStart = this.#at(at + rangesPerField, this.bytes.length);
+        runStart = this.#nextStart(at);
         continue;
       }
       const shift = length - runStart;
-      for (let each = at; each < at + rangesPerField; each++) ranges.push(this.#at(each) + shift);
+      names.push(start + shift, this.#at(at + 1) + shift);
     }
     length += this.bytes.copy(bytes, length, runStart);
-    for (const offset of added) ranges.push(offset + length);
+    namesOf(fields, names, length);
     length += bytes.write(text, length, 'latin1');
-    return new HeaderBlock(bytes.subarray(0, length), ranges);
+    return new HeaderBlock(bytes.subarray(0, length), names);
   }
 
   *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
-    for (let at = 0; at < this.#ranges.length; at += rangesPerField)
-      yield [this.#text(at).toLowerCase(), this.#text(at + 2)];
+    for (let at = 0; at < this.#names.length; at += numbersPerField) {
+      const name = this.bytes.toString('latin1', this.#at(at), this.#at(at + 1));
+      yield [name.toLowerCase(), this.#value(at)];
+    }
   }
 
   #isAnyOf(at: number, names: readonly string[]): boolean {
@@ -103,12 +106,17 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
     return false;
   }
 
-  #text(at: number): string {
-    return this.bytes.toString('latin1', this.#at(at), this.#at(at + 1));
+  #value(at: number): string {
+    const start = this.#at(at + 1) + gapBytes;
+    return this.bytes.toString('latin1', start, this.#nextStart(at) - gapBytes);
   }
 
-  #at(index: number, otherwise = 0): number {
-    return this.#ranges[index] ?? otherwise;
+  #nextStart(at: number): number {
+    return this.#names[at + numbersPerField] ?? this.bytes.length;
+  }
+
+  #at(index: number): number {
+    return this.#names[index] as number;
   }
 
   #isNamed(at: number, name: string): boolean {
@@ -123,18 +131,33 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
   }
 }
 
-/** The lines of fields; their ranges are put behind `ranges`, counted from `offset`. */
-function linesOf(fields: FieldValues, ranges: number[], offset: number): string {
+/** The lines of fields. */
+function linesOf(fields: FieldValues): string {
   let text = '';
-  for (const [name, given] of Object.entries(fields)) {
-    assert(tokenPattern.test(name), `a header's name is a token, not ${JSON.stringify(name)}`);
-    for (const value of typeof given === 'string' ? [given] : given) {
-      assert(!forbiddenInValue.test(value), `the header ${name} has a value that cannot be sent`);
-      const start = offset + text.length;
-      const valueStart = start + name.length + 2;
-      ranges.push(start, start + name.length, valueStart, valueStart + value.length);
+  for (const name in fields) {
+    if (!tokenPattern.test(name))
+      assert(false, `a header's name is a token, not ${JSON.stringify(name)}`);
+    for (const value of valuesOf(fields, name)) {
+      if (forbiddenInValue.test(value))
+        assert(false, `the header ${name} has a value that cannot be sent`);
       text += `${name}: ${value}\r\n`;
     }
   }
   return text;
+}
+
+/** Where the names of fields stand whose lines begin at `start`; they are put behind `names`. */
+function namesOf(fields: FieldValues, names: number[], start: number): readonly number[] {
+  let at = start;
+  for (const name in fields)
+    for (const value of valuesOf(fields, name)) {
+      names.push(at, at + name.length);
+      at += name.length + gapBytes + value.length + gapBytes;
+    }
+  return names;
+}
+
+function valuesOf(fields: FieldValues, name: string): readonly string[] {
+  const given = fields[name] as string | readonly string[];
+  return typeof given === 'string' ? [given] : given;
 }
