@@ -68,8 +68,8 @@ export function attribute(
 
 /** A cause's time in one gap, while it is summed. */
 interface Share {
-  ns: number;
-  readonly byItem: Map<EvidenceItem, number>;
+  readonly ns: number;
+  byItem: Map<EvidenceItem, number> | undefined;
 }
 
 function addAward(
@@ -81,10 +81,10 @@ function addAward(
   for (const [index, gap] of gaps.entries()) {
     const ns = clip(award.cover, gap);
     if (ns === 0) continue;
-    const share: Share = { ns, byItem: new Map() };
-    shares[index]?.set(cause, share);
+    shares[index]?.set(cause, { ns, byItem: undefined });
   }
   for (const claim of award.claims) {
+    if (claim.item === undefined) continue;
     for (let index = firstGapEndingAfter(gaps, claim.startNs); index < gaps.length; index++) {
       const gap = gaps[index];
       if (gap === undefined || gap.startNs >= claim.endNs) break;
@@ -95,6 +95,7 @@ function addAward(
 
 function listItem(share: Share | undefined, { item }: Claim, ns: number): void {
   if (share === undefined || item === undefined || ns === 0) return;
+  share.byItem ??= new Map();
   share.byItem.set(item, (share.byItem.get(item) ?? 0) + ns);
 }
 
@@ -116,19 +117,26 @@ function firstGapEndingAfter(gaps: readonly GapSpan[], atNs: number): number {
 }
 
 function gapOf(span: GapSpan, shares: ReadonlyMap<Cause, Share>, listedMax: number): Gap {
-  const ranked = [...shares]
-    .map(([cause, { ns, byItem }]) => ({ cause, ns, evidence: weightiest(byItem, listedMax) }))
-    .sort((a, b) => b.ns - a.ns);
-  const sumNs = ranked.reduce((sum, { ns }) => sum + ns, 0);
+  const ranked: RankedCause[] = [];
+  let sumNs = 0;
+  for (const [cause, { ns, byItem }] of shares) {
+    ranked.push({ cause, ns, evidence: weightiest(byItem, listedMax) });
+    sumNs += ns;
+  }
   assert(sumNs === span.endNs - span.startNs, 'the causes of a gap add up to it');
-  const causes = Object.fromEntries(ranked.map(({ cause, ns }) => [cause, ns]));
+  ranked.sort((a, b) => b.ns - a.ns);
+  const causes: Partial<Record<Cause, number>> = {};
+  for (const { cause, ns } of ranked) causes[cause] = ns;
   return { ...span, causes, ranked };
 }
 
+const nothing: readonly EvidenceItem[] = [];
+
 function weightiest(
-  byItem: ReadonlyMap<EvidenceItem, number>,
+  byItem: ReadonlyMap<EvidenceItem, number> | undefined,
   listedMax: number,
 ): readonly EvidenceItem[] {
+  if (byItem === undefined) return nothing;
   return [...byItem]
     .sort(([, a], [, b]) => b - a)
     .slice(0, listedMax)

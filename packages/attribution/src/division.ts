@@ -15,6 +15,8 @@ export function divide(scene: Scene, rules: readonly CauseRule[]): readonly Awar
   const awards: Award[] = [];
   for (const rule of rules) {
     const claims = rule.claims(scene);
+    // Most causes claim nothing of most requests, and their room is not made out then.
+    if (claims.length === 0) continue;
     const cover = intersect(rest, intersect(coverOf(claims), rule.room(scene)));
     if (cover.length === 0) continue;
     awards.push({ rule, cover, claims });

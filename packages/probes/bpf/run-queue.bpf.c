@@ -19,25 +19,38 @@ const volatile __u64 wait_ns_min = 100000;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct cfs_rq___held {
+struct rq___queue {
+  __u64 clock;
+};
+
+struct cfs_rq___queue {
   int throttle_count;
+  struct rq___queue *rq;
 };
 
-struct sched_entity___held {
-  struct cfs_rq___held *cfs_rq;
+struct sched_entity___queue {
+  struct cfs_rq___queue *cfs_rq;
 };
 
-struct task_struct___held {
+struct sched_info___queue {
+  unsigned long long run_delay;
+  unsigned long long last_queued;
+};
+
+struct task_struct___queue {
   // Linux 6.18 holds single tasks of a throttled group; before that, the group's whole queue.
   bool throttled;
-  struct sched_entity___held se;
+  struct sched_info___queue sched_info;
+  struct sched_entity___queue se;
 };
 
 #pragma clang attribute pop
 
 struct wait {
-  __u64 begin_ns;
-  __u8 is_throttled;
+  // Of all waits of the thread until it last began to run, as the scheduler counts them.
+  __u64 waited_ns;
+  __u8 is_known;
+  __u8 is_held;
 };
 
 struct {
@@ -52,52 +65,51 @@ struct {
   __uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
-static __always_inline bool is_watched_task(struct task_struct *task) {
-  __u32 tgid = task->tgid;
-  return bpf_map_lookup_elem(&targets, &tgid) != NULL;
-}
-
 static __always_inline bool is_held(struct task_struct *task) {
-  struct task_struct___held *held = (void *)task;
-  if (bpf_core_field_exists(held->throttled) && BPF_CORE_READ(held, throttled)) return true;
-  struct cfs_rq___held *queue = BPF_CORE_READ(held, se.cfs_rq);
-  return queue && bpf_core_field_exists(queue->throttle_count) && BPF_CORE_READ(queue, throttle_count) > 0;
+  struct task_struct___queue *held = (void *)task;
+  if (bpf_core_field_exists(held->throttled) && held->throttled) return true;
+  struct cfs_rq___queue *queue = held->se.cfs_rq;
+  return bpf_core_field_exists(queue->throttle_count) && queue->throttle_count > 0;
 }
 
-static __always_inline void begin_wait(struct task_struct *task) {
+static __always_inline void mark_held(struct task_struct *task) {
   struct wait *wait = bpf_task_storage_get(&waits, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!wait) return;
-  if (!wait->begin_ns) wait->begin_ns = bpf_ktime_get_ns();
-  wait->is_throttled = is_held(task);
+  if (wait) wait->is_held = 1;
 }
 
+// Only for kernels that hold a group's queue: there a thread may be held from when it wakes.
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *task) {
-  if (is_watched_task(task)) begin_wait(task);
+  if (is_target(task->tgid) && is_held(task)) mark_held(task);
   return 0;
 }
 
-SEC("tp_btf/sched_wakeup_new")
-int BPF_PROG(on_wakeup_new, struct task_struct *task) {
-  if (is_watched_task(task)) begin_wait(task);
-  return 0;
-}
-
+// The scheduler counts by itself how long each thread waits in its queues (struct sched_info), also when it is moved
+// from one processor's to another's: the sum's growth since the thread last began to run is its wait.
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool is_preempted, struct task_struct *from, struct task_struct *to, unsigned int from_state) {
-  if ((is_preempted || from_state == 0) && is_watched_task(from)) begin_wait(from);
-  if (!is_watched_task(to)) return 0;
-  struct wait *wait = bpf_task_storage_get(&waits, to, 0, 0);
-  if (!wait || !wait->begin_ns) return 0;
+  if ((is_preempted || from_state == 0) && is_target(from->tgid) && is_held(from)) mark_held(from);
+  if (!is_target(to->tgid)) return 0;
+  struct wait *wait = bpf_task_storage_get(&waits, to, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!wait) return 0;
+  struct task_struct___queue *task = (void *)to;
+  __u64 queued_ns = task->sched_info.last_queued;
+  __u64 lately_ns = queued_ns ? task->se.cfs_rq->rq->clock - queued_ns : 0;
+  __u64 all_ns = task->sched_info.run_delay + lately_ns;
+  __u64 waited_ns = wait->is_known ? all_ns - wait->waited_ns : lately_ns;
+  __u8 is_throttled = wait->is_held;
+  wait->waited_ns = all_ns;
+  wait->is_known = 1;
+  wait->is_held = 0;
+  if ((__s64)waited_ns < (__s64)wait_ns_min) return 0;
+  __u64 now_ns = bpf_ktime_get_ns();
   struct run_queue_event event = {
-      .begin_ns = wait->begin_ns,
-      .end_ns = bpf_ktime_get_ns(),
+      .begin_ns = now_ns - waited_ns,
+      .end_ns = now_ns,
       .tgid = to->tgid,
       .tid = to->pid,
-      .is_throttled = wait->is_throttled,
+      .is_throttled = is_throttled,
   };
-  wait->begin_ns = 0;
-  if (event.end_ns - event.begin_ns < wait_ns_min) return 0;
   settle(attempt(), bpf_ringbuf_output(&events, &event, sizeof(event), BPF_RB_NO_WAKEUP));
   return 0;
 }

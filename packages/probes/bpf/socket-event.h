@@ -15,6 +15,8 @@ enum socket_event_flag {
   SOCKET_FLAG_MIDWAY = 1,
   // The caller's buffer could not be found: io_uring, sendfile, splice, a kernel thread.
   SOCKET_FLAG_NO_BUFFER = 2,
+  // The socket took less than it was given, and waits for room.
+  SOCKET_FLAG_NO_SPACE = 4,
 };
 
 // The record's head; the captured bytes follow: the first ones of the operation, then its last ones.

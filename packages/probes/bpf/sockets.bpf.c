@@ -6,7 +6,7 @@
 #include "losses.h"
 #include "socket-event.h"
 
-enum { PAYLOAD_MAX = 8192, PIECES_MAX = 64, FLAG_PEEK = 2, ERROR_AGAIN = -11 };
+enum { PAYLOAD_MAX = 8192, PIECES_MAX = 64, PIECES_QUICK = 4, FLAG_PEEK = 2, ERROR_AGAIN = -11, HAS_NO_SPACE = 2 };
 
 const volatile __u32 receive_bytes_max = 8192;
 // Bytes that are captured of what arrives between two sends.
@@ -16,16 +16,33 @@ const volatile __u32 tail_bytes_max = 1024;
 
 enum { CHECK_PENDING = 0, CHECK_WATCHED = 1, CHECK_IGNORED = 2 };
 
+// What does not change is kept here, so that it is read of the kernel's structures once for each connection.
 struct socket_state {
+  __u64 cookie;
   __u64 received;
   __u64 sent;
   __u64 arrival_ns;
   __u64 send_begin_ns;
   __u32 request_bytes;
   __u32 sequence;
+  __u16 local_port;
+  __u16 peer_port;
+  __u8 family;
   __u8 check;
   __u8 flags;
 };
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct socket___sending {
+  unsigned long flags;
+};
+
+struct sock___sending {
+  struct socket___sending *sk_socket;
+};
+
+#pragma clang attribute pop
 
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -149,10 +166,38 @@ static __always_inline void copy_range(struct buffer *buffer, __u64 from, __u64 
   bpf_loop(buffer->count > PIECES_MAX ? PIECES_MAX : buffer->count, copy_piece, buffer, 0);
 }
 
-static __always_inline void read_ports(struct socket_event *event, const struct sock *socket) {
-  event->family = BPF_CORE_READ(socket, __sk_common.skc_family);
-  event->local_port = BPF_CORE_READ(socket, __sk_common.skc_num);
-  event->peer_port = swap_bytes(BPF_CORE_READ(socket, __sk_common.skc_dport));
+// The usual case: all of a few pieces, their array read at once.
+static __always_inline bool copy_few(struct scratch *scratch, struct buffer *buffer, __u32 wanted) {
+  struct io_piece pieces[PIECES_QUICK];
+  __u64 count = buffer->count;
+  if (count == 0 || count > PIECES_QUICK) return false;
+  if (!buffer->array)
+    pieces[0] = buffer->one;
+  else if (bpf_probe_read_user(pieces, count * sizeof(pieces[0]), (void *)buffer->array))
+    return false;
+  __u32 at = 0;
+#pragma unroll
+  for (int index = 0; index < PIECES_QUICK; index++) {
+    if (index >= count || at >= wanted) break;
+    __u64 bytes = pieces[index].bytes;
+    if (bytes == 0) continue;
+    if (bytes > wanted - at) bytes = wanted - at;
+    if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
+    asm volatile("" : "+r"(bytes));
+    asm volatile("" : "+r"(at));
+    if (bytes == 0 || bytes > PAYLOAD_MAX || at > PAYLOAD_MAX - 1) return false;
+    if (bpf_probe_read_user(scratch->payload + at, bytes, (void *)pieces[index].base)) return false;
+    at += bytes;
+  }
+  buffer->filled = at;
+  return true;
+}
+
+static __always_inline void learn_place(struct socket_state *state, struct sock *socket) {
+  state->cookie = bpf_get_socket_cookie(socket);
+  state->family = socket->__sk_common.skc_family;
+  state->local_port = socket->__sk_common.skc_num;
+  state->peer_port = swap_bytes(socket->__sk_common.skc_dport);
 }
 
 static __always_inline void read_addresses(struct socket_event *event, const struct sock *socket) {
@@ -167,12 +212,12 @@ static __always_inline void read_addresses(struct socket_event *event, const str
   BPF_CORE_READ_INTO(&event->peer_address, socket, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
 }
 
-static __always_inline void begin_event(struct scratch *scratch, struct sock *socket, struct socket_state *state) {
+static __always_inline void begin_event(struct scratch *scratch, struct socket_state *state) {
   struct socket_event *event = &scratch->event;
   __u64 id = bpf_get_current_pid_tgid();
   event->time_ns = bpf_ktime_get_ns();
   event->begin_ns = 0;
-  event->cookie = bpf_get_socket_cookie(socket);
+  event->cookie = state->cookie;
   event->offset = 0;
   event->tgid = id >> 32;
   event->tid = (__u32)id;
@@ -182,7 +227,9 @@ static __always_inline void begin_event(struct scratch *scratch, struct sock *so
   event->flags = state->flags;
   event->state = 0;
   event->sequence = state->sequence++;
-  read_ports(event, socket);
+  event->family = state->family;
+  event->local_port = state->local_port;
+  event->peer_port = state->peer_port;
 }
 
 static __always_inline void submit(struct scratch *scratch, struct loss_counts *counts) {
@@ -195,7 +242,7 @@ static __always_inline void submit(struct scratch *scratch, struct loss_counts *
 static __always_inline void report_open(struct sock *socket, struct socket_state *state, __u32 scratch_key) {
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_key);
   if (!scratch) return;
-  begin_event(scratch, socket, state);
+  begin_event(scratch, state);
   scratch->event.kind = SOCKET_EVENT_OPEN;
   read_addresses(&scratch->event, socket);
   submit(scratch, attempt());
@@ -205,9 +252,9 @@ static __always_inline void report_open(struct sock *socket, struct socket_state
 static __always_inline struct socket_state *watched(struct sock *socket, __u32 scratch_key) {
   struct socket_state *state = bpf_sk_storage_get(&sockets, socket, 0, 0);
   if (!state) {
-    __u16 family = BPF_CORE_READ(socket, __sk_common.skc_family);
+    __u16 family = socket->__sk_common.skc_family;
     if (family != FAMILY_INET && family != FAMILY_INET6) return NULL;
-    if (!is_watched_port(BPF_CORE_READ(socket, __sk_common.skc_num)) || !is_watched_process()) return NULL;
+    if (!is_watched_port(socket->__sk_common.skc_num) || !is_watched_process()) return NULL;
     state = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!state) {
       settle(attempt(), 1);
@@ -222,6 +269,7 @@ static __always_inline struct socket_state *watched(struct sock *socket, __u32 s
     return NULL;
   }
   state->check = CHECK_WATCHED;
+  learn_place(state, socket);
   report_open(socket, state, scratch_key);
   return state;
 }
@@ -236,6 +284,10 @@ static __always_inline void capture(struct scratch *scratch, struct buffer *buff
     return;
   }
   event->requested = buffer->array ? 0 : buffer->one.bytes;
+  if (!tail && copy_few(scratch, buffer, head)) {
+    event->head_bytes = buffer->filled;
+    return;
+  }
   copy_range(buffer, 0, head);
   event->head_bytes = buffer->filled;
   if (tail && buffer->filled == head) {
@@ -257,7 +309,7 @@ int BPF_PROG(on_receive, struct sock *socket, int result, int flags) {
   __u32 key = 0;
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
   if (!scratch) return 0;
-  begin_event(scratch, socket, state);
+  begin_event(scratch, state);
   struct socket_event *event = &scratch->event;
   event->kind = SOCKET_EVENT_RECEIVE;
   event->result = result;
@@ -289,7 +341,7 @@ int BPF_PROG(on_send, struct sock *socket, int result, int flags) {
   __u32 key = 1;
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
   if (!scratch) return 0;
-  begin_event(scratch, socket, state);
+  begin_event(scratch, state);
   struct socket_event *event = &scratch->event;
   event->kind = SOCKET_EVENT_SEND;
   event->result = result;
@@ -297,6 +349,8 @@ int BPF_PROG(on_send, struct sock *socket, int result, int flags) {
   event->offset = state->sent;
   state->send_begin_ns = 0;
   state->request_bytes = 0;
+  // A call that took less than it was given, or nothing, leaves the socket marked as having no space.
+  if (((struct sock___sending *)socket)->sk_socket->flags & 1 << HAS_NO_SPACE) event->flags |= SOCKET_FLAG_NO_SPACE;
   if (result > 0) {
     state->sent += result;
     __u32 head = result;
@@ -345,16 +399,15 @@ static __always_inline bool is_watched_comm(void) {
 
 static __always_inline void on_listen(__u16 port) {
   __u32 tgid = bpf_get_current_pid_tgid() >> 32;
-  __u32 one = 1;
-  if (is_watched_comm()) bpf_map_update_elem(&targets, &tgid, &one, BPF_ANY);
-  else if (!is_filtered_by_process || !bpf_map_lookup_elem(&targets, &tgid)) return;
-  bpf_map_update_elem(&ports, &port, &one, BPF_ANY);
+  if (is_watched_comm()) add_target(tgid);
+  else if (!is_filtered_by_process || !is_target(tgid)) return;
+  add_port(port);
 }
 
 // Runs in whatever context the packet interrupted: the process is known for a listener only.
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, const struct sock *socket, int from, int to) {
-  __u16 port = BPF_CORE_READ(socket, __sk_common.skc_num);
+  __u16 port = socket->__sk_common.skc_num;
   if (to == TCP_STATE_LISTEN) {
     on_listen(port);
     return 0;
@@ -368,7 +421,7 @@ int BPF_PROG(on_state, const struct sock *socket, int from, int to) {
   __u32 key = 2;
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &key);
   if (!scratch) return 0;
-  begin_event(scratch, (void *)socket, state);
+  begin_event(scratch, state);
   scratch->event.kind = SOCKET_EVENT_STATE;
   scratch->event.state = to;
   scratch->event.result = from;
@@ -381,16 +434,14 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child) {
   __u32 tgid = parent->tgid;
   __u32 child_tgid = child->tgid;
-  if (tgid == child_tgid || !bpf_map_lookup_elem(&targets, &tgid)) return 0;
-  __u32 one = 1;
-  bpf_map_update_elem(&targets, &child_tgid, &one, BPF_ANY);
+  if (tgid != child_tgid && is_target(tgid)) add_target(child_tgid);
   return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task) {
   __u32 tgid = task->tgid;
-  if (task->pid == task->tgid) bpf_map_delete_elem(&targets, &tgid);
+  if (task->pid == task->tgid && is_target(tgid)) bpf_map_delete_elem(&targets, &tgid);
   return 0;
 }
 

@@ -1,5 +1,5 @@
 // What TCP knows of a server's connections: what was acknowledged and when, the peer's window, what was sent again and
-// why, resets, waits in this machine's queues, and writes that the socket did not take.
+// why, resets, and waits in this machine's queues.
 //
 // Most of it happens in the context of whatever a packet interrupted, so that it is joined to a server by the socket's
 // cookie and to a write by the offset of its last byte in the connection.
@@ -17,8 +17,7 @@ enum tcp_event_kind {
   TCP_EVENT_RESET = 3,
   // A packet waited in a queue of this machine from `begin_ns` to `time_ns`.
   TCP_EVENT_QUEUED = 4,
-  // The socket took no more from `begin_ns` to `time_ns`.
-  TCP_EVENT_BLOCKED = 5,
+  // 5 was told by earlier versions, of sockets that took no more; the sockets probe tells it.
   // The server has let go of the connection.
   TCP_EVENT_RELEASED = 6,
 };
@@ -54,15 +53,8 @@ const enum tcp_event_kind *unused_tcp_event_kind __attribute__((unused));
 
 // Shorter waits are not told.
 const volatile __u64 queued_ns_min = 200000;
-const volatile __u64 blocked_ns_min = 200000;
-
-enum { SOCKET_HAS_NO_SPACE = 2 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct socket___health {
-  unsigned long flags;
-};
 
 struct sock_common___health {
   unsigned short skc_num;
@@ -74,7 +66,18 @@ struct sock_common___health {
 
 struct sock___health {
   struct sock_common___health __sk_common;
-  struct socket___health *sk_socket;
+};
+
+struct inet_sock___health {
+  __u16 inet_sport;
+};
+
+struct Qdisc___health {
+  void *enqueue;
+};
+
+struct net_device___health {
+  struct Qdisc___health *qdisc;
 };
 
 struct tcp_options_received___health {
@@ -123,44 +126,33 @@ struct tcp_header {
 
 enum { HEADER_FLAG_ACK = 0x1000 };
 
-struct send_state {
-  __u64 begin_ns;
-  __u64 blocked_ns;
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct send_state);
-} sends SEC(".maps");
-
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 2 << 20);
 } events SEC(".maps");
 
-static __always_inline __u16 local_port(const void *socket) {
-  return BPF_CORE_READ((const struct sock___health *)socket, __sk_common.skc_num);
-}
+static __always_inline __u16 local_port(const struct sock *socket) { return socket->__sk_common.skc_num; }
 
-static __always_inline void fill(struct tcp_event *event, const void *socket) {
-  const struct tcp_sock___health *tcp = socket;
-  const struct inet_connection_sock___health *connection = socket;
-  __builtin_memset(event, 0, sizeof(*event));
+// Of a connection: listening and half-open sockets have none of this.
+static __always_inline bool fill(struct tcp_event *event, struct sock *socket) {
+  const struct tcp_sock___health *tcp = (void *)bpf_skc_to_tcp_sock(socket);
+  if (!tcp) return false;
+  const struct inet_connection_sock___health *connection = (const void *)tcp;
   event->time_ns = bpf_ktime_get_ns();
-  event->cookie = BPF_CORE_READ((const struct sock___health *)socket, __sk_common.skc_cookie.counter);
+  event->begin_ns = event->segment_begin = event->segment_end = 0;
+  event->cookie = bpf_get_socket_cookie(socket);
   event->local_port = local_port(socket);
-  __u32 una = BPF_CORE_READ(tcp, snd_una);
-  event->acked = BPF_CORE_READ(tcp, bytes_acked);
-  event->sent = event->acked + (__u32)(BPF_CORE_READ(tcp, snd_nxt) - una);
-  event->written = event->acked + (__u32)(BPF_CORE_READ(tcp, write_seq) - una);
-  event->window = BPF_CORE_READ(tcp, snd_wnd);
-  event->srtt_us = BPF_CORE_READ(tcp, srtt_us) >> 3;
-  event->duplicates = BPF_CORE_READ(tcp, dsack_dups);
-  event->limit = BPF_CORE_READ_BITFIELD_PROBED(tcp, chrono_type);
-  event->congestion = BPF_CORE_READ_BITFIELD_PROBED(connection, icsk_ca_state);
-  event->timeouts = BPF_CORE_READ(connection, icsk_retransmits);
+  __u32 una = tcp->snd_una;
+  event->acked = tcp->bytes_acked;
+  event->sent = event->acked + (__u32)(tcp->snd_nxt - una);
+  event->written = event->acked + (__u32)(tcp->write_seq - una);
+  event->window = tcp->snd_wnd;
+  event->srtt_us = tcp->srtt_us >> 3;
+  event->duplicates = tcp->dsack_dups;
+  event->limit = BPF_CORE_READ_BITFIELD(tcp, chrono_type);
+  event->congestion = BPF_CORE_READ_BITFIELD(connection, icsk_ca_state);
+  event->timeouts = connection->icsk_retransmits;
+  return true;
 }
 
 // The reader looks at intervals: waking it would be the time of whoever was interrupted.
@@ -170,32 +162,32 @@ static __always_inline void submit(struct tcp_event *event) {
 
 // An acknowledgement, before TCP has looked at it: what it says is taken from the packet's own header.
 SEC("tp_btf/tcp_probe")
-int BPF_PROG(on_acknowledgement, struct sock *socket, const struct sk_buff *packet) {
+int BPF_PROG(on_acknowledgement, struct sock *socket, const struct sk_buff___health *packet) {
   if (!is_watched_port(local_port(socket))) return 0;
   struct tcp_header header;
-  if (bpf_probe_read_kernel(&header, sizeof(header), BPF_CORE_READ((const struct sk_buff___health *)packet, data)))
-    return 0;
+  if (bpf_probe_read_kernel(&header, sizeof(header), packet->data)) return 0;
   if (!(header.flags & HEADER_FLAG_ACK)) return 0;
-  bpf_get_socket_cookie(socket);
   struct tcp_event event;
-  fill(&event, socket);
+  __builtin_memset(event.padding, 0, sizeof(event.padding));
+  const struct tcp_sock___health *tcp = (void *)bpf_skc_to_tcp_sock(socket);
+  if (!tcp || !fill(&event, socket)) return 0;
   event.kind = TCP_EVENT_ACK;
-  const struct tcp_sock___health *tcp = (const void *)socket;
-  __s32 step = __builtin_bswap32(header.acknowledged) - BPF_CORE_READ(tcp, snd_una);
+  __s32 step = __builtin_bswap32(header.acknowledged) - tcp->snd_una;
   if (step > 0) event.acked += step;
-  event.window = (__u32)swap_bytes(header.window) << BPF_CORE_READ_BITFIELD_PROBED(tcp, rx_opt.snd_wscale);
+  event.window = (__u32)swap_bytes(header.window) << BPF_CORE_READ_BITFIELD(tcp, rx_opt.snd_wscale);
   submit(&event);
   return 0;
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(on_retransmit, const struct sock *socket, const struct sk_buff *packet, int failure) {
+int BPF_PROG(on_retransmit, struct sock *socket, const struct sk_buff___health *packet, int failure) {
   if (failure || !is_watched_port(local_port(socket))) return 0;
-  struct tcp_event event;
-  fill(&event, socket);
+  struct tcp_event event = {};
+  const struct tcp_sock___health *tcp = (void *)bpf_skc_to_tcp_sock(socket);
+  if (!tcp || !fill(&event, socket)) return 0;
   event.kind = TCP_EVENT_RETRANSMIT;
-  struct tcp_skb_cb___health *control = (void *)((const struct sk_buff___health *)packet)->cb;
-  __u32 una = BPF_CORE_READ((const struct tcp_sock___health *)socket, snd_una);
+  struct tcp_skb_cb___health *control = (void *)packet->cb;
+  __u32 una = tcp->snd_una;
   event.segment_begin = event.acked + (__s32)(BPF_CORE_READ(control, seq) - una);
   event.segment_end = event.acked + (__s32)(BPF_CORE_READ(control, end_seq) - una);
   submit(&event);
@@ -205,8 +197,8 @@ int BPF_PROG(on_retransmit, const struct sock *socket, const struct sk_buff *pac
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(on_reset, struct sock *socket) {
   if (!is_watched_port(local_port(socket))) return 0;
-  struct tcp_event event;
-  fill(&event, socket);
+  struct tcp_event event = {};
+  if (!fill(&event, socket)) return 0;
   event.kind = TCP_EVENT_RESET;
   submit(&event);
   return 0;
@@ -215,65 +207,33 @@ int BPF_PROG(on_reset, struct sock *socket) {
 // TCP stamps a packet when it hands it down (skb_mstamp_ns, which is the same member as tstamp); what has passed until
 // the driver gets it is the time in this machine's queue. Segments cut from a packet keep its stamp.
 SEC("tp_btf/net_dev_start_xmit")
-int BPF_PROG(on_departure, const struct sk_buff *packet) {
-  const struct sk_buff___health *sent = (const void *)packet;
-  const struct sock___health *socket = BPF_CORE_READ(sent, sk);
+int BPF_PROG(on_departure, const struct sk_buff___health *packet, const struct net_device___health *device) {
+  // Nothing waits where there is no queue, as on loopback.
+  if (!device->qdisc->enqueue) return 0;
+  const struct sock___health *socket = packet->sk;
   if (!socket) return 0;
-  __u8 state = BPF_CORE_READ(socket, __sk_common.skc_state);
+  __u8 state = socket->__sk_common.skc_state;
   // Listening, half-open and waiting sockets are smaller structures than a connection.
   if (state == 0 || state == 3 || state == 6 || state == 10 || state == 12) return 0;
-  if (!is_watched_port(local_port(socket))) return 0;
-  __u64 stamp_ns = BPF_CORE_READ(sent, tstamp);
+  __u16 port = socket->__sk_common.skc_num;
+  if (!is_watched_port(port)) return 0;
+  __u64 stamp_ns = packet->tstamp;
   __u64 now_ns = bpf_ktime_get_ns();
   if (stamp_ns == 0 || stamp_ns > now_ns || now_ns - stamp_ns < queued_ns_min) return 0;
-  struct tcp_event event;
-  fill(&event, socket);
-  event.kind = TCP_EVENT_QUEUED;
-  event.begin_ns = stamp_ns;
+  struct tcp_event event = {.kind = TCP_EVENT_QUEUED, .time_ns = now_ns, .begin_ns = stamp_ns, .local_port = port};
+  event.cookie = socket->__sk_common.skc_cookie.counter;
   submit(&event);
   return 0;
 }
 
-static __always_inline void tell_blocked(const void *socket, __u64 begin_ns) {
-  struct tcp_event event;
-  fill(&event, socket);
-  if (event.time_ns - begin_ns < blocked_ns_min) return;
-  event.kind = TCP_EVENT_BLOCKED;
-  event.begin_ns = begin_ns;
-  submit(&event);
-}
-
-SEC("tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(on_send_begin, const struct sock *socket) {
-  if (!is_watched_port(local_port(socket))) return 0;
-  struct send_state *state = bpf_sk_storage_get(&sends, (void *)socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!state || state->begin_ns) return 0;
-  state->begin_ns = bpf_ktime_get_ns();
-  if (state->blocked_ns) tell_blocked(socket, state->blocked_ns);
-  state->blocked_ns = 0;
-  return 0;
-}
-
-// A call that took less than it was given, or nothing, leaves the socket marked as having no space.
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(on_send_end, struct sock *socket) {
-  struct send_state *state = bpf_sk_storage_get(&sends, socket, 0, 0);
-  if (!state) return 0;
-  if (state->begin_ns) tell_blocked(socket, state->begin_ns);
-  state->begin_ns = 0;
-  unsigned long flags = BPF_CORE_READ((struct sock___health *)socket, sk_socket, flags);
-  if (flags & 1 << SOCKET_HAS_NO_SPACE) state->blocked_ns = bpf_ktime_get_ns();
-  return 0;
-}
-
-// The server has let go of the connection. After a reset it has no port any more: what was sent on it tells it.
+// The server has let go of the connection. After a reset only the port that it had sent from is left of it.
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_release, struct sock *socket) {
-  struct send_state *state = bpf_sk_storage_get(&sends, socket, 0, 0);
-  if (!state) return 0;
-  if (state->blocked_ns) tell_blocked(socket, state->blocked_ns);
-  struct tcp_event event;
-  fill(&event, socket);
+  __u16 port = local_port(socket);
+  if (!port) port = swap_bytes(BPF_CORE_READ((struct inet_sock___health *)socket, inet_sport));
+  if (!is_watched_port(port)) return 0;
+  struct tcp_event event = {};
+  if (!fill(&event, socket)) return 0;
   event.kind = TCP_EVENT_RELEASED;
   submit(&event);
   return 0;

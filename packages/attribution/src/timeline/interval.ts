@@ -9,9 +9,8 @@ export type Cover = readonly Interval[];
 
 /** The union of any intervals. */
 export function coverOf(intervals: readonly Interval[]): Cover {
-  const sorted = intervals
-    .filter(({ startNs, endNs }) => startNs < endNs)
-    .sort((a, b) => a.startNs - b.startNs);
+  const sorted = intervals.filter(({ startNs, endNs }) => startNs < endNs);
+  if (!isInOrder(sorted)) sorted.sort((a, b) => a.startNs - b.startNs);
   const cover: { startNs: number; endNs: number }[] = [];
   for (const { startNs, endNs } of sorted) {
     const last = cover.at(-1);
@@ -19,6 +18,14 @@ export function coverOf(intervals: readonly Interval[]): Cover {
     else cover.push({ startNs, endNs });
   }
   return cover;
+}
+
+function isInOrder(intervals: readonly Interval[]): boolean {
+  for (let index = 1; index < intervals.length; index++) {
+    if ((intervals[index - 1] as Interval).startNs > (intervals[index] as Interval).startNs)
+      return false;
+  }
+  return true;
 }
 
 /** What lies in both. */

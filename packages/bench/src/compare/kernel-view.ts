@@ -79,10 +79,14 @@ async function agreement(
   const target = watchedServer(server);
   const seen: SeenAnswer[] = [];
   onProgress(`agreement over ${requests} requests`);
-  const watched = await watch(target, async () => {
-    using client = await StreamClient.connect(target.port, body);
-    for (let at = 0; at < requests; at++) seen.push(await client.ask());
-  });
+  const watched = await watch(
+    target,
+    async () => {
+      using client = await StreamClient.connect(target.port, body);
+      for (let at = 0; at < requests; at++) seen.push(await client.ask());
+    },
+    { countsRuns: false },
+  );
   const { ttftMs, gapMs, matched } = differences(watched, seen);
   const values: readonly (readonly [string, readonly number[]])[] = [
     ['time to first token, |kernel − client|, ms: median over requests', [median(ttftMs)]],
@@ -149,10 +153,26 @@ interface CostSubject {
   readonly server: RunningSide;
 }
 
+/** What loads took without probes, with them, and with them while the kernel counted their runs. */
+interface CostRounds {
+  readonly each: number;
+  readonly bare: readonly number[];
+  readonly seen: readonly number[];
+  readonly runs: readonly WatchedRun[];
+  readonly counted: readonly WatchedRun[];
+}
+
 async function costOf(
-  { name, server }: CostSubject,
+  subject: CostSubject,
   options: KernelViewOptions & { readonly each: number },
 ): Promise<Omit<Comparison, 'notes'>> {
+  return costReport(subject.name, await costRounds(subject, options));
+}
+
+async function costRounds(
+  { name, server }: CostSubject,
+  options: KernelViewOptions & { readonly each: number },
+): Promise<CostRounds> {
   const target = watchedServer(server);
   const each = Math.max(concurrent, Math.round(options.each));
   const load = async (): Promise<number> => {
@@ -161,15 +181,27 @@ async function costOf(
     return (readProcessCost([target.processId]).processorNs - before.processorNs) / each / 1000;
   };
   await load();
-  const [bare, seen, runs]: [number[], number[], WatchedRun[]] = [[], [], []];
+  await watch(target, async () => void (await load()), { countsRuns: true });
+  const [bare, seen]: [number[], number[]] = [[], []];
+  const [runs, counted]: [WatchedRun[], WatchedRun[]] = [[], []];
   for (let round = 0; round < options.rounds * 2; round++) {
     options.onProgress(`cost on ${name}, round ${round + 1} of ${options.rounds * 2}`);
-    bare.push(await load());
-    runs.push(await watch(target, async () => void seen.push(await load())));
+    const bareFirst = round % 2 === 0;
+    if (bareFirst) bare.push(await load());
+    runs.push(await watch(target, async () => void seen.push(await load()), { countsRuns: false }));
+    if (!bareFirst) bare.push(await load());
+    counted.push(await watch(target, async () => void (await load()), { countsRuns: true }));
   }
+  return { each, bare, seen, runs, counted };
+}
+
+function costReport(
+  name: string,
+  { each, bare, seen, runs, counted }: CostRounds,
+): Omit<Comparison, 'notes'> {
   const ratio = median(seen) / median(bare) - 1;
   const readerUs = runs.map(({ readerNs, events }) => readerNs / events / 1000);
-  const programUs = runs.map(
+  const programUs = counted.map(
     ({ programs }) => programs.reduce((sum, { runNs }) => sum + runNs, 0) / each / 1000,
   );
   const share = median(programUs) / median(bare);
@@ -191,7 +223,7 @@ async function costOf(
         runs.map(({ events }) => events / each),
       ),
       figure('reader CPU an event, µs', readerUs),
-      ...costsByProgram(runs).map(([program, values]) =>
+      ...costsByProgram(counted).map(([program, values]) =>
         figure(`program ${program}, ns a run`, values),
       ),
     ],

@@ -1,51 +1,78 @@
 import { countRuns } from '@millrace/bpf';
 import {
-  Assembly,
-  decodeSocketEvent,
   KernelProbe,
+  type LossCounts,
   type ProgramCost,
+  type RecordVisitor,
   type RequestRecord,
+  StampsProbe,
 } from '@millrace/probes';
+import { TracePipeline } from '@millrace/server';
 
 /** What the kernel view found, and what it cost. */
 export interface WatchedRun {
   readonly records: readonly RequestRecord[];
   readonly events: number;
   readonly dropped: number;
-  /** Of the reader: taking events from the rings, and making requests of them. */
+  /** Of the reader: taking events from the rings, making requests of them, and finding causes. */
   readonly readerNs: number;
+  /** Empty unless runs were counted. */
   readonly programs: readonly ProgramCost[];
+}
+
+interface WatchOptions {
+  /** The kernel's count of run times, which costs itself: off where the cost is measured from outside. */
+  readonly countsRuns: boolean;
+}
+
+interface AnyProbe {
+  readonly name: string;
+  drain(visit: RecordVisitor, recordsMax: number): number;
+  costs(): readonly ProgramCost[];
+  losses(): LossCounts;
 }
 
 /** The probes of `millrace trace` on one server, while something runs. */
 export async function watch(
   server: { readonly port: number; readonly processId: number },
   run: () => Promise<void>,
+  { countsRuns }: WatchOptions,
 ): Promise<WatchedRun> {
   const filter = { ports: [server.port], tgids: [server.processId] };
-  using sockets = new KernelProbe('sockets', filter);
   using health = new KernelProbe('tcp-health', filter);
   using waits = new KernelProbe('run-queue', filter);
-  const probes = [sockets, health, waits];
+  using stamps = new StampsProbe(filter.ports);
+  using sockets = new KernelProbe('sockets', filter);
+  const probes: readonly AnyProbe[] = [health, waits, stamps, sockets];
   {
-    using _stats = countRuns();
+    using _stats = countsRuns ? countRuns() : undefined;
     await run();
   }
   const records: RequestRecord[] = [];
-  const assembly = new Assembly((record) => records.push(record));
+  const pipeline = new TracePipeline({
+    onRequest: ({ record }) => records.push(record),
+    isWanted: () => true,
+  });
   const before = process.cpuUsage();
-  let events = 0;
-  for (const probe of probes) {
-    events += probe.drain((view, offset, byteLength) => {
-      if (probe === sockets) assembly.push(decodeSocketEvent(view, offset, byteLength));
-    }, Number.POSITIVE_INFINITY);
-  }
+  const events = drainAll(probes, pipeline);
+  pipeline.close();
   const used = process.cpuUsage(before);
   return {
     records,
     events,
     dropped: probes.reduce((sum, probe) => sum + probe.losses().dropped, 0),
     readerNs: (used.user + used.system) * 1000,
-    programs: probes.flatMap((probe) => probe.costs()),
+    programs: countsRuns ? probes.flatMap((probe) => probe.costs()) : [],
   };
+}
+
+function drainAll(probes: readonly AnyProbe[], pipeline: TracePipeline): number {
+  let events = 0;
+  for (const probe of probes) {
+    pipeline.watch(probe.name);
+    events += probe.drain((view, offset, byteLength) => {
+      pipeline.push(probe.name, view, { offset, byteLength });
+    }, Number.POSITIVE_INFINITY);
+  }
+  return events;
 }

@@ -1,4 +1,4 @@
-import { ProbesError } from '../errors.ts';
+import { invalidEvent } from './invalid-event.ts';
 import { readUint64 } from './read-uint64.ts';
 
 /** A thread of a watched process could run and did not. */
@@ -21,9 +21,7 @@ export const runQueueEventBytes = 32;
 /** Reads one record. Hot path: once an event; allocates the event. Throws `PROBES_EVENT_INVALID`. */
 export function decodeRunQueueEvent(view: DataView, at: number, byteLength: number): RunQueueEvent {
   if (byteLength < runQueueEventBytes) {
-    throw new ProbesError(`decode run-queue event: ${byteLength} bytes are no event`, {
-      code: 'PROBES_EVENT_INVALID',
-    });
+    throw invalidEvent('run-queue event', `${byteLength} bytes are no event`);
   }
   return {
     beginNs: readUint64(view, at),

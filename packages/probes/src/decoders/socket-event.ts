@@ -1,4 +1,4 @@
-import { ProbesError } from '../errors.ts';
+import { invalidEvent } from './invalid-event.ts';
 import { readUint64 } from './read-uint64.ts';
 
 /** What happened on a connection of a watched server. */
@@ -29,6 +29,8 @@ export interface SocketEvent {
   readonly isMidway: boolean;
   /** The caller's buffer could not be found, so there are no bytes. */
   readonly lacksBuffer: boolean;
+  /** The socket took less than it was given, or nothing, and waits for room. */
+  readonly hasNoSpace: boolean;
   /** First bytes of the operation; valid as long as the memory decoded from. */
   readonly head: Uint8Array;
   /** Last bytes of the operation, where `head` is not all of it. */
@@ -55,18 +57,24 @@ const kinds: readonly (SocketEventKind | undefined)[] = [
 ];
 const flagMidway = 1;
 const flagNoBuffer = 2;
+const flagNoSpace = 4;
 const familyInet = 2;
 const noBytes = new Uint8Array(0);
 
 /** Reads one record. Hot path: once an event; allocates the event and the views of its bytes. Throws `PROBES_EVENT_INVALID`. */
 export function decodeSocketEvent(view: DataView, at: number, byteLength: number): SocketEvent {
-  if (byteLength < socketEventHeadBytes) throw invalid(`${byteLength} bytes are no event`);
+  if (byteLength < socketEventHeadBytes)
+    throw invalidEvent('socket event', `${byteLength} bytes are no event`);
   const kind = kinds[view.getUint8(at + 56)];
-  if (kind === undefined) throw invalid(`${view.getUint8(at + 56)} is no kind of event`);
+  if (kind === undefined)
+    throw invalidEvent('socket event', `${view.getUint8(at + 56)} is no kind of event`);
   const headBytes = view.getUint16(at + 48, true);
   const tailBytes = view.getUint16(at + 50, true);
   if (socketEventHeadBytes + headBytes + tailBytes > byteLength) {
-    throw invalid(`${headBytes} + ${tailBytes} bytes do not fit into ${byteLength}`);
+    throw invalidEvent(
+      'socket event',
+      `${headBytes} + ${tailBytes} bytes do not fit into ${byteLength}`,
+    );
   }
   const payloadAt = view.byteOffset + at + socketEventHeadBytes;
   const flags = view.getUint8(at + 57);
@@ -86,6 +94,7 @@ export function decodeSocketEvent(view: DataView, at: number, byteLength: number
     state: view.getUint8(at + 58),
     isMidway: (flags & flagMidway) !== 0,
     lacksBuffer: (flags & flagNoBuffer) !== 0,
+    hasNoSpace: (flags & flagNoSpace) !== 0,
     head: bytesOf(view, payloadAt, headBytes),
     tail: bytesOf(view, payloadAt + headBytes, tailBytes),
     localAddress: isOpen ? readAddress(view, at + 64, view.getUint8(at + 59)) : '',
@@ -105,8 +114,4 @@ function readAddress(view: DataView, at: number, family: number): string {
   const isMapped = words.slice(0, 5).every((word) => word === 0) && words[5] === 0xff_ff;
   if (isMapped) return readAddress(view, at + 12, familyInet);
   return words.map((word) => word.toString(16)).join(':');
-}
-
-function invalid(reason: string): ProbesError {
-  return new ProbesError(`decode socket event: ${reason}`, { code: 'PROBES_EVENT_INVALID' });
 }

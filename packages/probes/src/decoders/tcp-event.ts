@@ -1,8 +1,15 @@
-import { ProbesError } from '../errors.ts';
+import { invalidEvent } from './invalid-event.ts';
 import { readUint64 } from './read-uint64.ts';
 
 /** What the TCP health probe tells of a connection. */
-export type TcpEventKind = 'ack' | 'retransmit' | 'reset' | 'queued' | 'blocked' | 'released';
+export type TcpEventKind =
+  | 'ack'
+  | 'retransmit'
+  | 'reset'
+  | 'queued'
+  /** Only in recordings of earlier versions: the sockets probe tells of sockets that took no more. */
+  | 'blocked'
+  | 'released';
 
 /** What TCP says limited a connection until an event (enum tcp_chrono). */
 export type TcpLimit = 'none' | 'busy' | 'peer-window' | 'send-buffer';
@@ -54,11 +61,13 @@ const limits: readonly TcpLimit[] = ['none', 'busy', 'peer-window', 'send-buffer
 
 /** Reads one record. Hot path: once an event; allocates the event. Throws `PROBES_EVENT_INVALID`. */
 export function decodeTcpEvent(view: DataView, at: number, byteLength: number): TcpEvent {
-  if (byteLength < tcpEventBytes) throw invalid(`${byteLength} bytes are no event`);
+  if (byteLength < tcpEventBytes)
+    throw invalidEvent('TCP event', `${byteLength} bytes are no event`);
   const kind = kinds[view.getUint8(at + 78)];
-  if (kind === undefined) throw invalid(`${view.getUint8(at + 78)} is no kind of event`);
+  if (kind === undefined)
+    throw invalidEvent('TCP event', `${view.getUint8(at + 78)} is no kind of event`);
   const limit = limits[view.getUint8(at + 81)];
-  if (limit === undefined) throw invalid(`${view.getUint8(at + 81)} is no limit`);
+  if (limit === undefined) throw invalidEvent('TCP event', `${view.getUint8(at + 81)} is no limit`);
   return {
     kind,
     timeNs: readUint64(view, at),
@@ -77,8 +86,4 @@ export function decodeTcpEvent(view: DataView, at: number, byteLength: number): 
     timeouts: view.getUint8(at + 80),
     limit,
   };
-}
-
-function invalid(reason: string): ProbesError {
-  return new ProbesError(`decode TCP event: ${reason}`, { code: 'PROBES_EVENT_INVALID' });
 }

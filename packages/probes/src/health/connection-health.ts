@@ -1,3 +1,4 @@
+import type { SocketEvent } from '../decoders/socket-event.ts';
 import type { TcpEvent, TcpLimit } from '../decoders/tcp-event.ts';
 import type { Passage, TcpEpisode } from './tcp-episode.ts';
 
@@ -11,6 +12,9 @@ interface Sample {
   readonly duplicates: number;
 }
 
+/** When a send began (0 where that is not known) and ended, and whether it left the socket without room. */
+export type Send = Pick<SocketEvent, 'beginNs' | 'timeNs' | 'hasNoSpace'>;
+
 interface Segment {
   readonly atNs: number;
   readonly begin: number;
@@ -21,6 +25,8 @@ interface Segment {
 
 /** What a segment holds on most ways (Ethernet, IPv4). */
 const segmentBytes = 1_460;
+/** Shorter sends did not sleep. */
+const blockedNsMin = 200_000;
 const recoveryState = 3;
 const lossState = 4;
 /** A stretch in which TCP was limited; after an idle time it began with the write of a byte. */
@@ -48,6 +54,8 @@ export class ConnectionHealth {
   #zeroSinceNs: number | undefined;
   #lastNs = 0;
   #releasedNs: number | undefined;
+  /** Since when the socket takes no more, as far as the last send told. */
+  #fullSinceNs: number | undefined;
 
   constructor(samplesMax: number) {
     this.#samplesMax = samplesMax;
@@ -67,13 +75,24 @@ export class ConnectionHealth {
     if (event.kind === 'ack') this.#acknowledge(event);
     else if (event.kind === 'retransmit') this.#retransmit(event);
     else if (event.kind === 'queued') this.#note('local_queue', event.beginNs, event.timeNs);
-    else if (event.kind === 'blocked') this.#noteBlocked(event);
+    else if (event.kind === 'blocked') this.#noteBlocked(event.beginNs, event.timeNs);
     else if (event.kind === 'reset') {
       const { timeNs } = event;
       this.#episodes.push({ kind: 'peer_gone', how: 'rst', startNs: timeNs, endNs: timeNs });
-    } else this.#releasedNs = event.timeNs;
+    } else this.#release(event.timeNs);
     this.#lastNs = Math.max(this.#lastNs, event.timeNs);
     this.#forget();
+  }
+
+  /** Takes a send of the sockets probe: one that slept, or that left the socket without room until the next. */
+  takeSend({ beginNs, timeNs, hasNoSpace }: Send): void {
+    const startNs = beginNs === 0 ? timeNs : beginNs;
+    this.#endFull(startNs);
+    if (timeNs - startNs >= blockedNsMin) this.#noteBlocked(startNs, timeNs);
+    if (!hasNoSpace) return;
+    this.#fullSinceNs = timeNs;
+    // Records of TCP are often read before those of sends.
+    if (this.#releasedNs !== undefined) this.#endFull(this.#releasedNs);
   }
 
   /** Bytes that had been written by the first acknowledgement after a moment. */
@@ -121,6 +140,18 @@ export class ConnectionHealth {
     return [...this.#episodes, ...limits, ...zero, ...recoveries].filter(
       (episode) => episode.startNs <= endNs && episode.endNs >= startNs,
     );
+  }
+
+  #release(timeNs: number): void {
+    this.#releasedNs = timeNs;
+    this.#endFull(timeNs);
+  }
+
+  #endFull(timeNs: number): void {
+    const sinceNs = this.#fullSinceNs;
+    this.#fullSinceNs = undefined;
+    if (sinceNs !== undefined && timeNs - sinceNs >= blockedNsMin)
+      this.#noteBlocked(sinceNs, timeNs);
   }
 
   #acknowledge(event: TcpEvent): void {
@@ -189,7 +220,7 @@ export class ConnectionHealth {
   }
 
   /** The socket had room at the latest when all was acknowledged; that the server wrote later is its own. */
-  #noteBlocked({ beginNs, timeNs }: TcpEvent): void {
+  #noteBlocked(beginNs: number, timeNs: number): void {
     const empty = this.#samples
       .slice(this.#firstAfter(beginNs))
       .find(({ acked, written }) => acked >= written);

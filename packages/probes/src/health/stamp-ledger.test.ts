@@ -9,7 +9,7 @@ function stamp(
   endOffset: number,
   cookie = 1,
 ): StampEvent {
-  return { kind, timeNs, endOffset, cookie };
+  return { kind, timeNs, queuedNs: 0, endOffset, cookie };
 }
 
 test('the stamps of a write are kept by where it ends, the first of each kind', () => {
@@ -42,7 +42,20 @@ test('a record is read, one of an unknown kind is refused', () => {
   view.setBigUint64(16, 4_294_967_300n, true);
   view.setUint8(26, 3);
   assert.deepEqual(decodeStampEvent(view, 0, 32), stamp('acknowledged', 5, 4_294_967_300, 7));
-  view.setUint8(26, 4);
+  view.setUint8(26, 5);
   assert.throws(() => decodeStampEvent(view, 0, 32), { code: 'PROBES_EVENT_INVALID' });
   assert.throws(() => decodeStampEvent(view, 0, 31), { code: 'PROBES_EVENT_INVALID' });
+});
+
+test('a write that left tells two stamps at once', () => {
+  const view = new DataView(new ArrayBuffer(40));
+  view.setBigUint64(0, 90n, true);
+  view.setBigUint64(8, 1n, true);
+  view.setBigUint64(16, 400n, true);
+  view.setUint8(26, 4);
+  view.setBigUint64(32, 30n, true);
+  const ledger = new StampLedger();
+  ledger.push(decodeStampEvent(view, 0, 40));
+  assert.deepEqual(ledger.of(1, 400), { queuedNs: 30, sentNs: 90 });
+  assert.throws(() => decodeStampEvent(view, 0, 32), { code: 'PROBES_EVENT_INVALID' });
 });

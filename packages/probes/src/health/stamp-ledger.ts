@@ -15,7 +15,12 @@ export interface StampLedgerOptions {
   readonly writesMax?: number;
 }
 
-const fields = { queued: 'queuedNs', sent: 'sentNs', acknowledged: 'ackedNs' } as const;
+const fields = {
+  left: 'sentNs',
+  queued: 'queuedNs',
+  sent: 'sentNs',
+  acknowledged: 'ackedNs',
+} as const;
 const mostDefault = 16_384;
 
 /** Keeps the TX timestamps of writes, by connection and by the offset at which a write ends. Pure. */
@@ -29,7 +34,7 @@ export class StampLedger {
     this.#writesMax = writesMax;
   }
 
-  push({ kind, timeNs, cookie, endOffset }: StampEvent): void {
+  push({ kind, timeNs, queuedNs, cookie, endOffset }: StampEvent): void {
     const writes = this.#connections.get(cookie) ?? new Map<number, Stamps>();
     this.#connections.delete(cookie);
     this.#connections.set(cookie, writes);
@@ -37,7 +42,11 @@ export class StampLedger {
     const known = writes.get(endOffset);
     // What is sent again is stamped again: the first time is when it left.
     if (known?.[fields[kind]] !== undefined) return;
-    writes.set(endOffset, { ...known, [fields[kind]]: timeNs });
+    writes.set(endOffset, {
+      ...known,
+      [fields[kind]]: timeNs,
+      ...(kind === 'left' ? { queuedNs } : {}),
+    });
     dropFirst(writes, this.#writesMax);
   }
 

@@ -173,6 +173,27 @@ test('a socket is blocked no longer than until all was acknowledged', () => {
   );
 });
 
+test('a send that slept, and the time until the next after one that left no room, are blocked', () => {
+  const ledger = new TcpLedger();
+  ledger.push({ ...calm, acked: 0, written: 0 });
+  const us = 1_000;
+  ledger.pushSend(calm.cookie, { beginNs: 1_000 * us, timeNs: 1_100 * us, hasNoSpace: false });
+  ledger.pushSend(calm.cookie, { beginNs: 2_000 * us, timeNs: 2_500 * us, hasNoSpace: false });
+  ledger.pushSend(calm.cookie, { beginNs: 0, timeNs: 3_000 * us, hasNoSpace: true });
+  ledger.pushSend(calm.cookie, { beginNs: 3_900 * us, timeNs: 3_900 * us, hasNoSpace: true });
+  ledger.push({ ...calm, kind: 'released', timeNs: 5_000 * us, acked: 0, written: 9 });
+  assert.deepEqual(
+    ledger.of(calm.cookie)?.episodes(0, 9_000 * us, () => undefined),
+    [
+      { kind: 'write_blocked', startNs: 2_000 * us, endNs: 2_500 * us },
+      { kind: 'write_blocked', startNs: 3_000 * us, endNs: 5_000 * us },
+    ],
+  );
+  assert.equal(ledger.of(99), undefined);
+  ledger.pushSend(99, { beginNs: 0, timeNs: 9, hasNoSpace: true });
+  assert.equal(ledger.of(99), undefined);
+});
+
 test('waits, resets and the end of a connection are kept as they come', () => {
   const health = healthOf([
     { kind: 'queued', beginNs: 100, timeNs: 150 },

@@ -1,6 +1,6 @@
 import type { TcpEvent } from '../decoders/tcp-event.ts';
 import { ProbesError } from '../errors.ts';
-import { ConnectionHealth } from './connection-health.ts';
+import { ConnectionHealth, type Send } from './connection-health.ts';
 
 /** Bounds of what is kept of connections' TCP. */
 export interface TcpLedgerOptions {
@@ -41,6 +41,11 @@ export class TcpLedger {
     if (first.done === true) return;
     this.#connections.delete(first.value);
     this.#evicted++;
+  }
+
+  /** Takes a send, as the sockets probe told it. Of connections that TCP has told nothing of, nothing is kept. */
+  pushSend(cookie: number, send: Send): void {
+    this.#connections.get(cookie)?.takeSend(send);
   }
 
   /** The account of a connection, as long as it is kept. */

@@ -1,4 +1,4 @@
-import { type BpfMap, type LoadedObject, openRingBuffer, type RingBuffer } from '@millrace/bpf';
+import { openRingBuffer, readKernelBtf, type RingBuffer } from '@millrace/bpf';
 import type { HandedProbe, KernelProbeName, RecordVisitor } from './probe-form.ts';
 import {
   type LossCounts,
@@ -6,19 +6,13 @@ import {
   type ProgramCost,
   type ProgramState,
 } from './probe-object.ts';
-import {
-  filterConstants,
-  portKey,
-  type WatchFilter,
-  watchPorts,
-  watchProcesses,
-} from './watch-filter.ts';
+import { filterConstants, type FilterMap, ProbeFilter, type WatchFilter } from './watch-filter.ts';
 
 /** What of the filter each probe goes by. */
-const filtersOf: Readonly<Record<KernelProbeName, readonly ('ports' | 'targets')[]>> = {
-  sockets: ['ports', 'targets'],
-  'tcp-health': ['ports'],
-  'run-queue': ['targets'],
+const filtersOf: Readonly<Record<KernelProbeName, readonly FilterMap[]>> = {
+  sockets: ['ports', 'port_marks', 'targets', 'target_marks'],
+  'tcp-health': ['port_marks'],
+  'run-queue': ['targets', 'target_marks'],
 };
 
 /** A probe in the kernel, with its ring. Disposing detaches it, and nothing of it is left. */
@@ -26,18 +20,23 @@ export class KernelProbe implements Disposable {
   readonly name: KernelProbeName;
   readonly #object: ProbeObject;
   readonly #ring: RingBuffer;
+  readonly #filter: ProbeFilter;
 
   /** Loads and attaches. Throws what @millrace/bpf throws where the kernel or a capability is lacking. */
   constructor(name: KernelProbeName, filter: WatchFilter) {
     this.name = name;
+    const only = programsOf(name);
     this.#object = new ProbeObject({
       name,
       constants: filterConstants(filter),
+      ...(only === undefined ? {} : { only }),
       prepare: (loaded) => {
-        watchProcesses(this.#map('targets', loaded), filter.tgids ?? []);
-        watchPorts(this.#map('ports', loaded), filter.ports);
+        const own = new ProbeFilter(loaded, filtersOf[name]);
+        own.addProcesses(filter.tgids ?? []);
+        own.addPorts(filter.ports);
       },
     });
+    this.#filter = new ProbeFilter(this.#object.loaded, filtersOf[name]);
     this.#ring = openRingBuffer(this.#object.loaded.map('events'), { wait: 'timer' });
   }
 
@@ -47,29 +46,27 @@ export class KernelProbe implements Disposable {
 
   /** The ports that are watched, those among them that a watched process has opened since. */
   ports(): readonly number[] {
-    const keys = this.#map('ports')?.keys() ?? [];
-    return Array.from(keys, (key) => (key[0] ?? 0) + (key[1] ?? 0) * 256);
+    return this.#filter.ports();
   }
 
   /** The processes that are watched, those among them that others have forked since. */
   processes(): readonly number[] {
-    const keys = this.#map('targets')?.keys() ?? [];
-    return Array.from(keys, (key) => Buffer.from(key).readUInt32LE());
+    return this.#filter.processes();
   }
 
   /** Watches further ports. */
   addPorts(ports: readonly number[]): void {
-    watchPorts(this.#map('ports'), ports);
+    this.#filter.addPorts(ports);
   }
 
   /** New connections to a port are left alone. */
   removePort(port: number): void {
-    this.#map('ports')?.delete(portKey(port));
+    this.#filter.removePort(port);
   }
 
   /** Watches further processes. */
   addProcesses(tgids: readonly number[]): void {
-    watchProcesses(this.#map('targets'), tgids);
+    this.#filter.addProcesses(tgids);
   }
 
   /** Hands over what there is, up to so many records; how many. */
@@ -96,8 +93,12 @@ export class KernelProbe implements Disposable {
     this.#ring[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
+}
 
-  #map(name: 'ports' | 'targets', loaded: LoadedObject = this.#object.loaded): BpfMap | undefined {
-    return filtersOf[this.name].includes(name) ? loaded.map(name) : undefined;
-  }
+/** Where the kernel holds single threads by a cgroup's limit, as since 6.18, the switch away from one tells it. */
+function programsOf(name: KernelProbeName): readonly string[] | undefined {
+  if (name !== 'run-queue') return undefined;
+  const task = readKernelBtf().find('struct', 'task_struct');
+  const holdsThreads = task?.members.some((member) => member.name === 'throttled') ?? false;
+  return holdsThreads ? ['on_switch'] : undefined;
 }

@@ -8,7 +8,13 @@ import {
   type ProgramCost,
   type ProgramState,
 } from './probe-object.ts';
-import { watchPorts } from './watch-filter.ts';
+import { ProbeFilter } from './watch-filter.ts';
+
+/** What is told of. */
+export interface StampsOptions {
+  /** Writes that were with the driver sooner after their beginning have left at once; 50 µs where it is absent. */
+  readonly leftNsMin?: number;
+}
 
 /** TX timestamps of the writes of connections that are made while it is attached. Disposing detaches. */
 export class StampsProbe implements Disposable {
@@ -17,11 +23,12 @@ export class StampsProbe implements Disposable {
   readonly #ring: RingBuffer;
 
   /** Loads and attaches to the root of the cgroups of version 2. Throws an `UnsupportedError` where something lacks. */
-  constructor(ports: readonly number[]) {
+  constructor(ports: readonly number[], { leftNsMin }: StampsOptions = {}) {
     const root = cgroupRoot();
     this.#object = new ProbeObject({
       name: 'stamps',
-      prepare: (loaded) => watchPorts(loaded.map('ports'), ports),
+      ...(leftNsMin === undefined ? {} : { constants: { left_ns_min: leftNsMin } }),
+      prepare: (loaded) => new ProbeFilter(loaded, ['port_marks']).addPorts(ports),
       attach: (loaded, program) => [attachCgroup(loaded.program(program), root)],
     });
     this.#ring = openRingBuffer(this.#object.loaded.map('events'), { wait: 'timer' });
@@ -33,7 +40,7 @@ export class StampsProbe implements Disposable {
 
   /** Watches further ports. */
   addPorts(ports: readonly number[]): void {
-    watchPorts(this.#object.loaded.map('ports'), ports);
+    new ProbeFilter(this.#object.loaded, ['port_marks']).addPorts(ports);
   }
 
   drain(visit: RecordVisitor, recordsMax: number): number {

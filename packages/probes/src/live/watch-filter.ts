@@ -1,4 +1,4 @@
-import type { BpfMap, ConstantValue } from '@millrace/bpf';
+import type { BpfMap, ConstantValue, LoadedObject } from '@millrace/bpf';
 import { ProbesError } from '../errors.ts';
 
 /** Which servers are watched. */
@@ -14,6 +14,10 @@ export interface WatchFilter {
 const commCharactersMax = 15;
 const commBytes = 16;
 const one = Uint8Array.of(1, 0, 0, 0);
+const mark = Uint8Array.of(1);
+const noMark = Uint8Array.of(0);
+/** MARKS of filter.h. */
+const marks = 65_536;
 
 /** The constants of filter.h. Throws `PROBES_OPTION_INVALID`. */
 export function filterConstants(filter: WatchFilter): Readonly<Record<string, ConstantValue>> {
@@ -31,17 +35,56 @@ export function filterConstants(filter: WatchFilter): Readonly<Record<string, Co
   };
 }
 
-/** Puts processes into a probe's `targets`. */
-export function watchProcesses(targets: BpfMap | undefined, tgids: readonly number[]): void {
-  for (const tgid of tgids) targets?.update(tgid, one);
-}
+/** Maps of filter.h that a probe's programs use. */
+export type FilterMap = 'ports' | 'port_marks' | 'targets' | 'target_marks';
 
-/** Puts ports into a probe's `ports`. */
-export function watchPorts(map: BpfMap | undefined, ports: readonly number[]): void {
-  for (const port of ports) map?.update(portKey(port), one);
+/** What of the filter a probe goes by; its programs look at the marks first. */
+export class ProbeFilter {
+  readonly #loaded: LoadedObject;
+  readonly #maps: readonly FilterMap[];
+
+  constructor(loaded: LoadedObject, maps: readonly FilterMap[]) {
+    this.#loaded = loaded;
+    this.#maps = maps;
+  }
+
+  /** The ports that are watched, those among them that a watched process has opened since. */
+  ports(): readonly number[] {
+    const keys = this.#map('ports')?.keys() ?? [];
+    return Array.from(keys, (key) => (key[0] ?? 0) + (key[1] ?? 0) * 256);
+  }
+
+  /** The processes that are watched, those among them that others have forked since. */
+  processes(): readonly number[] {
+    const keys = this.#map('targets')?.keys() ?? [];
+    return Array.from(keys, (key) => Buffer.from(key).readUInt32LE());
+  }
+
+  addPorts(ports: readonly number[]): void {
+    for (const port of ports) {
+      this.#map('ports')?.update(portKey(port), one);
+      this.#map('port_marks')?.update(port, mark);
+    }
+  }
+
+  removePort(port: number): void {
+    this.#map('port_marks')?.update(port, noMark);
+    this.#map('ports')?.delete(portKey(port));
+  }
+
+  addProcesses(tgids: readonly number[]): void {
+    for (const tgid of tgids) {
+      this.#map('targets')?.update(tgid, one);
+      this.#map('target_marks')?.update(tgid % marks, mark);
+    }
+  }
+
+  #map(name: FilterMap): BpfMap | undefined {
+    return this.#maps.includes(name) ? this.#loaded.map(name) : undefined;
+  }
 }
 
 /** The key of a port: two bytes, in the machine's order, which is little-endian here. */
-export function portKey(port: number): Uint8Array {
+function portKey(port: number): Uint8Array {
   return Uint8Array.of(port & 0xff, port >> 8);
 }

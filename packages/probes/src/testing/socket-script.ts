@@ -17,6 +17,7 @@ const blank: SocketEvent = {
   state: 0,
   isMidway: false,
   lacksBuffer: false,
+  hasNoSpace: false,
   head: noBytes,
   tail: noBytes,
   localAddress: '',

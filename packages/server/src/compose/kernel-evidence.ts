@@ -22,8 +22,9 @@ const deadlockNsMin = 500_000_000;
 export function kernelEvidence(record: RequestRecord, sight: KernelSight): OtherEvidence {
   const { health } = sight;
   const base = health === undefined ? 0 : offsetBase(record, health);
+  const outputs = new Map(record.outputs.map((output) => [output.endOffset, output]));
   const stamps = (endOffset: number): WriteStamps | undefined => {
-    const output = record.outputs.find((one) => one.endOffset === endOffset);
+    const output = outputs.get(endOffset);
     if (health === undefined || output === undefined) return undefined;
     return stampsOf(health, { offset: endOffset + base, beginNs: output.beginNs || output.timeNs });
   };

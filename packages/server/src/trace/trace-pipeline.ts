@@ -88,6 +88,7 @@ export class TracePipeline {
     if (probe === 'sockets' || probe === 'tls') {
       const event = decodeSocketEvent(view, offset, byteLength);
       if (event.kind === 'open') this.#processes.add(event.tgid);
+      else if (event.kind === 'send') this.#ledger.pushSend(event.cookie, event);
       this.#assembly.push(event);
       this.#latestNs = Math.max(this.#latestNs, event.timeNs);
     } else if (probe === 'stamps') {
@@ -153,15 +154,18 @@ export class TracePipeline {
     };
     const evidence = kernelEvidence(record, sight);
     const own = ownStamps(record, this.#stamps);
-    const stamps = (endOffset: number): Stamps | undefined =>
-      own.get(endOffset) ?? evidence.stamps?.(endOffset);
+    const stamps = (endOffset: number): Stamps | undefined => {
+      const [known, exact] = [evidence.stamps?.(endOffset), own.get(endOffset)];
+      const isInOrder = (known?.ackedNs ?? Infinity) >= (exact?.sentNs ?? 0);
+      return isInOrder ? { ...known, ...exact } : known;
+    };
     const attribution = explain(record, { ...evidence, stamps });
     this.#options.onRequest({ record, attribution });
   }
 }
 
 /**
- * The kernel's own stamps of writes that have all of them, in order and after the write began; what is made out from
+ * The kernel's own stamps of writes, where they are in order and after the write began; what is made out from
  * acknowledgements is coarser.
  */
 function ownStamps(record: RequestRecord, ledger: StampLedger): ReadonlyMap<number, Stamps> {
@@ -169,10 +173,10 @@ function ownStamps(record: RequestRecord, ledger: StampLedger): ReadonlyMap<numb
   let earliestNs = record.startNs;
   for (const { beginNs, timeNs, endOffset } of record.outputs) {
     earliestNs = Math.max(earliestNs, beginNs === 0 ? timeNs : beginNs);
-    const { queuedNs, sentNs, ackedNs } = ledger.of(record.cookie, endOffset) ?? {};
-    if (queuedNs === undefined || sentNs === undefined || ackedNs === undefined) continue;
-    if (earliestNs > queuedNs || queuedNs > sentNs || sentNs > ackedNs) continue;
-    own.set(endOffset, { queuedNs, sentNs, ackedNs });
+    const { queuedNs, sentNs } = ledger.of(record.cookie, endOffset) ?? {};
+    if (queuedNs === undefined || sentNs === undefined) continue;
+    if (earliestNs > queuedNs || queuedNs > sentNs) continue;
+    own.set(endOffset, { queuedNs, sentNs });
   }
   return own;
 }
