@@ -31,7 +31,7 @@ const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
        millrace bench soak [--requests 10000] --model FILE
        millrace bench gateway [--only nginx,millrace,unary,…] [--rounds 3] [--seconds 5]
        millrace bench routing [--rounds 3] [--traces FOLDER]
-       millrace bench attribution [--seeds 1-30] [--only outage,cpu-hog,…] [--replay]
+       millrace bench attribution [--seeds 1-30] [--only outage,cpu-hog,…] [--minutes 30] [--continue] [--replay]
        millrace bench chaos [--requests 100000]
        millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
        millrace bench kernel [--rounds 3] [--seconds 5]
@@ -159,14 +159,29 @@ async function benchAttribution(
     );
     return 2;
   }
+  const minutesMax = Number(values.minutes);
+  if (!(minutesMax > 0)) {
+    terminal.err(`--minutes ${values.minutes}: it is a number above 0.\n`);
+    return 2;
+  }
   const { tables, ...found } = await measureAttribution({
     only,
     seeds,
     isReplay: values.replay,
+    continues: values.continue,
+    minutesMax,
+    signal: interrupted(),
     onProgress: (text) => terminal.err(`${text}\n`),
   });
   terminal.out(report({ name: 'attribution', command: shownCommand(args), ...found, tables }));
   return 0;
+}
+
+/** Aborts at the first signal to end: what was measured until then is told. A second one ends at once. */
+function interrupted(): AbortSignal {
+  const ending = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ending.abort());
+  return ending.signal;
 }
 
 /** The seeds of a list such as `1-4,8`; undefined for what is none. */
@@ -270,6 +285,7 @@ interface BenchArgs {
     readonly only?: string | undefined;
     readonly seeds: string;
     readonly replay: boolean;
+    readonly minutes: string;
     readonly rounds: string;
     readonly requests?: string | undefined;
     readonly seconds: string;
@@ -291,6 +307,7 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
       only: { type: 'string' },
       seeds: { type: 'string', default: '1-30' },
       replay: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: '600' },
       rounds: { type: 'string', default: '3' },
       requests: { type: 'string' },
       seconds: { type: 'string', default: '5' },

@@ -18,6 +18,12 @@ export interface AttributionOptions {
   readonly only: readonly string[];
   /** Makes nothing and judges what was kept. */
   readonly isReplay: boolean;
+  /** Cases that are kept from before count and are not made again. */
+  readonly continues: boolean;
+  /** No further case begins after this long. */
+  readonly minutesMax: number;
+  /** No further case begins once it aborts; what was made is judged. */
+  readonly signal: AbortSignal;
   readonly onProgress: (text: string) => void;
 }
 
@@ -42,7 +48,7 @@ export async function measureAttribution(
     goals: goalsOf(heldOut),
     notes: [
       'Odd seeds were used while building; even seeds were first run when every threshold stood.',
-      'A case counts when witnesses other than the probes say that its fault came about and its ends felt at least 40 ms and twice the usual gap; a run without a fault counts when its ends felt nothing. Where no competition for the core was made, 100 ms of it in schedstat discard a case.',
+      'A case counts when witnesses other than the probes say that its fault came about and its ends felt at least 40 ms and twice the usual gap; a run without a fault counts when its ends felt nothing. Where a fault other than competition for the core was made, 100 ms of that in schedstat discard a case.',
       'Bounds in brackets are Wilson intervals of 95 %.',
       ...failures,
     ],
@@ -61,18 +67,40 @@ async function makeAll(
   const programs = compileFaults();
   const why = whyNoFaults() ?? ('unavailable' in programs ? programs.unavailable : undefined);
   if (why !== undefined || 'unavailable' in programs) return [`no fault was made: it ${why}`];
+  const cases = casesOf(kinds, options.seeds);
+  if (!options.continues) for (const { kind, seed } of cases) kept.drop(kind.name, seed);
   using observer = new Observer();
   const failures: string[] = [];
-  // Seed by seed, so that a run that is cut short has all faults alike.
-  for (const seed of options.seeds) {
-    for (const kind of kinds) {
-      if (kept.has(kind.name, seed)) continue;
-      const failure = await makeOne(kind, seed, { programs, observer, kept });
-      if (failure !== undefined) failures.push(failure);
+  const beginMs = performance.now();
+  const minutes = (): number => (performance.now() - beginMs) / 60_000;
+  let made = 0;
+  for (const { kind, seed } of cases) {
+    if (kept.has(kind.name, seed)) continue;
+    if (options.signal.aborted || minutes() >= options.minutesMax) {
+      failures.push(`ended before seed ${seed}, ${kind.name}; --continue goes on from there`);
+      break;
     }
-    options.onProgress(`seed ${seed}: ${kinds.length} faults`);
+    const failure = await makeOne(kind, seed, { programs, observer, kept });
+    if (failure !== undefined) failures.push(failure);
+    made++;
+    options.onProgress(`seed ${seed}: ${kind.name}, ${minutes().toFixed(1)} minutes`);
   }
-  return failures;
+  return [...failures, paceOf(made, minutes())];
+}
+
+interface Case {
+  readonly kind: FaultKind;
+  readonly seed: number;
+}
+
+/** Seed by seed, so that a run that is cut short has all faults alike. */
+function casesOf(kinds: readonly FaultKind[], seeds: readonly number[]): readonly Case[] {
+  return seeds.flatMap((seed) => kinds.map((kind) => ({ kind, seed })));
+}
+
+function paceOf(made: number, minutes: number): string {
+  const each = made === 0 ? '' : `, ${((minutes * 60) / made).toFixed(2)} s each`;
+  return `${made} cases were made in ${minutes.toFixed(1)} minutes${each}`;
 }
 
 async function makeOne(

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { BenchError } from '../errors.ts';
 
 const periodUs = 100_000;
+/** The most that the kernel takes: a group competes as one with all other work, and the process was to come before that. */
+const weights = { shares: 262_144, weight: 10_000 };
 
 /** A cgroup of its own around one process, by whose limit it is held. Disposing lifts the limit and removes the group. */
 export class CpuLimit implements Disposable {
@@ -23,6 +25,8 @@ export class CpuLimit implements Disposable {
     this.#processId = processId;
     this.#folder = join(found.root, `millrace-bench-${process.pid}-${processId}`);
     mkdirSync(this.#folder);
+    if (this.#version === 1) writeFileSync(join(this.#folder, 'cpu.shares'), `${weights.shares}`);
+    else writeFileSync(join(this.#folder, 'cpu.weight'), `${weights.weight}`);
     writeFileSync(join(this.#folder, 'cgroup.procs'), String(processId));
   }
 

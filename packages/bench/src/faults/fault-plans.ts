@@ -183,6 +183,28 @@ export const faultKinds: readonly FaultKind[] = [
     },
   },
   {
+    name: 'http2-cancel',
+    causes: ['peer_cancel'],
+    plan: (random) => {
+      const at = middle(random);
+      const us = between(random, 250_000, 500_000);
+      const plan = http2(
+        changed(calm(random), { server: { 'block-at': at + 1, 'block-us': us } }),
+        {
+          hold: 'cancel',
+          'hold-at': at,
+          'stay-us': us + 100_000,
+        },
+      );
+      // Given up when the server has begun to compute and cannot learn of it.
+      const gapUs = Number(plan.server['gap-us']);
+      return {
+        ...plan,
+        client: { ...plan.client, 'hold-us': gapUs + between(random, 10_000, 60_000) },
+      };
+    },
+  },
+  {
     name: 'http2-stream-window',
     causes: ['h2_stream_window'],
     plan: (random) =>

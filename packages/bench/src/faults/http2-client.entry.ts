@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
  *   --hold stream       from event --hold-at, the stream's window stays shut for --hold-us
  *   --hold connection   at event --hold-at a bulk is asked for that takes the connection's window, which stays shut as long
  *   --hold forever      the same, and it is never opened: after --hold-us the stream is given up
+ *   --hold cancel       windows are large; --hold-us after event --hold-at the stream is given up, and the connection stays for --stay-us
  */
 const { values } = parseArgs({
   options: {
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     hold: { type: 'string', default: 'none' },
     'hold-at': { type: 'string', default: '-1' },
     'hold-us': { type: 'string', default: '0' },
+    'stay-us': { type: 'string', default: '50000' },
     'limit-ms': { type: 'string', default: '10000' },
   },
 });
@@ -35,6 +37,7 @@ let pending = Buffer.alloc(0);
 let newlines = 0;
 let isHolding = false;
 let isWhole = false;
+let leftNs: number | undefined;
 const owed = { stream: 0, connection: 0 };
 
 const socket = connect({ host: values.host, port: Number(values.port), noDelay: true });
@@ -82,6 +85,8 @@ function takeOutput({ streamId, payload, flags: set }: Frame): void {
     owed.stream += payload.length;
     const before = events.length;
     readEvents(payload);
+    // What comes after the stream was given up is read by nobody.
+    if (leftNs !== undefined) return;
     if (before <= holdAt && events.length > holdAt) beginHold();
     if ((set & flags.endStream) !== 0) {
       isWhole = true;
@@ -89,6 +94,7 @@ function takeOutput({ streamId, payload, flags: set }: Frame): void {
       return;
     }
   }
+  if (values.hold === 'cancel') return;
   if (!isHolding || !holdsConnection) settle('connection');
   if (!isHolding || !holdsStream) settle('stream');
 }
@@ -101,7 +107,7 @@ function readEvents(payload: Buffer): void {
 }
 
 function beginHold(): void {
-  if (!holdsStream && !holdsConnection) return;
+  if (values.hold === 'none') return;
   isHolding = true;
   if (holdsConnection) ask(bulkStream, 'GET');
   setTimeout(endHold, Number(values['hold-us']) / 1_000);
@@ -109,9 +115,10 @@ function beginHold(): void {
 
 function endHold(): void {
   isHolding = false;
-  if (values.hold === 'forever') {
+  if (values.hold === 'forever' || values.hold === 'cancel') {
     send(types.reset, { streamId: answerStream, payload: word(cancel) });
-    setTimeout(finish, 50);
+    if (values.hold === 'cancel') leftNs = now();
+    setTimeout(finish, Number(values['stay-us']) / 1_000);
     return;
   }
   settle('connection');
@@ -176,7 +183,8 @@ function now(): number {
 function finish(): void {
   clearTimeout(limit);
   socket.destroy();
-  process.stdout.write(`${JSON.stringify({ startNs, endNs: now(), isWhole, events })}\n`, () =>
-    process.exit(0),
+  process.stdout.write(
+    `${JSON.stringify({ startNs, endNs: leftNs ?? now(), isWhole, events })}\n`,
+    () => process.exit(0),
   );
 }

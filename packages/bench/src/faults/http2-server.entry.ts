@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util';
 
 /*
  * The streaming server over HTTP/2, with Node's own implementation: POST for a stream of tokens, GET for a bulk of bytes.
- * Its options are those of stream-server.c.
+ * Its options are those of stream-server.c. For token --block-at it does nothing else, as servers that compute in the thread of their
+ * sockets: it learns of nothing meanwhile. Then it tells when a stream that was given up had ended for it.
  */
 const { values } = parseArgs({
   options: {
@@ -13,6 +14,8 @@ const { values } = parseArgs({
     bytes: { type: 'string', default: '60' },
     'pause-at': { type: 'string', default: '-1' },
     'pause-us': { type: 'string', default: '0' },
+    'block-at': { type: 'string', default: '-1' },
+    'block-us': { type: 'string', default: '0' },
   },
 });
 const bulk = { piece: Buffer.alloc(4_000, 'x'), pieces: 60, gapMs: 4 };
@@ -22,6 +25,8 @@ const plan = {
   text: 'x'.repeat(Number(values.bytes)),
   pauseAt: Number(values['pause-at']),
   pauseMs: Number(values['pause-us']) / 1_000,
+  blockAt: Number(values['block-at']),
+  blockMs: Number(values['block-us']) / 1_000,
 };
 
 const server = createServer((request, response) => {
@@ -58,10 +63,16 @@ async function answer(stream: ServerHttp2Stream): Promise<void> {
   for (let index = 0; index < plan.tokens; index++) {
     const waitMs = plan.gapMs + (index === plan.pauseAt ? plan.pauseMs : 0);
     await new Promise((resolve) => setTimeout(resolve, waitMs));
-    if (stream.destroyed) return;
+    if (stream.destroyed) break;
+    if (index === plan.blockAt) block(plan.blockMs);
     stream.write(eventOf(index));
   }
-  stream.end('data: [DONE]\n\n');
+  if (plan.blockAt >= 0) console.log(JSON.stringify({ endedNs: Number(process.hrtime.bigint()) }));
+  if (!stream.destroyed) stream.end('data: [DONE]\n\n');
+}
+
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 function eventOf(index: number): string {

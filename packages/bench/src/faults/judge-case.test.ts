@@ -41,6 +41,18 @@ test('a fault that did not come about, or that nobody felt, does not count', () 
   assert.match(judgeCase({ ...trace, truth: unfelt }, kind).discarded ?? '', /felt 0 ms/);
 });
 
+test('small waits for the core discard a fault of another kind, and no run without one', () => {
+  const busy = (fault: string): string | undefined => {
+    const kind = faultKinds.find(({ name }) => name === fault);
+    assert.ok(kind !== undefined);
+    const trace = traceOf(fault);
+    const witness = { ...trace.truth.witness, runDelayNs: 120_000_000 };
+    return judgeCase({ ...trace, truth: { ...trace.truth, witness } }, kind).discarded;
+  };
+  assert.equal(busy('none'), undefined);
+  assert.match(busy('outage') ?? '', /other work had the core/);
+});
+
 test('events that a probe lost leave a case without a cause', () => {
   const kind = faultKinds.find(({ name }) => name === 'outage');
   assert.ok(kind !== undefined);
@@ -61,6 +73,8 @@ test('a trace that is cut off is refused by its name', () => {
     const path = join(folder, `${trace.fault}.${trace.seed}.json.gz`);
     writeFileSync(path, readFileSync(path).subarray(0, 100));
     assert.throws(() => [...kept.read()], /cut off or no trace/);
+    kept.drop(trace.fault, trace.seed);
+    assert.equal(kept.has(trace.fault, trace.seed), false);
   } finally {
     rmSync(folder, { recursive: true });
   }

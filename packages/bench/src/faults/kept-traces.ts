@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { BenchError } from '../errors.ts';
@@ -14,7 +22,14 @@ export class KeptTraces {
 
   keep(trace: CaseTrace): void {
     mkdirSync(this.#folder, { recursive: true });
-    writeFileSync(this.#path(trace), gzipSync(JSON.stringify(trace)));
+    const path = this.#path(trace);
+    // A measurement may be cut short at any moment, and goes on from whole files.
+    writeFileSync(`${path}.part`, gzipSync(JSON.stringify(trace)));
+    renameSync(`${path}.part`, path);
+  }
+
+  drop(fault: string, seed: number): void {
+    rmSync(this.#path({ fault, seed }), { force: true });
   }
 
   has(fault: string, seed: number): boolean {

@@ -16,7 +16,7 @@ export interface GroundTruth {
   readonly isWhole: boolean;
   /** When each event had come whole at the client. */
   readonly eventsNs: readonly number[];
-  /** When the server ended; over HTTP/1.1 only. */
+  /** When the server ended, where it tells: over HTTP/1.1, and over HTTP/2 where a stream is given up. */
   readonly serverEndNs: number | undefined;
   readonly lostNs: readonly number[];
   readonly witness: Witness;
@@ -67,7 +67,8 @@ export async function runCase(
     const seen = await client.line();
     await meddling;
     const delayedNs = runDelayNs(server.processId) - delayedBefore;
-    const ended = plan.protocol === 'http1' ? await server.line() : undefined;
+    const tellsEnd = plan.protocol === 'http1' || 'block-at' in plan.server;
+    const ended = tellsEnd ? await server.line() : undefined;
     await sleep(settleMs);
     const raw = observer.collect();
     const truth: GroundTruth = {

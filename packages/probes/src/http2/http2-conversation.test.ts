@@ -106,6 +106,36 @@ test('a client that cancels a stream ends it as cancelled', async () => {
   assert.equal(record.resetCode, 8);
 });
 
+test('what was written after a cancel had arrived, and before the server read of it, is abandoned', () => {
+  const frame = (type: number, flags: number, payload: readonly number[]): number[] => [
+    ...[0, 0, payload.length, type, flags],
+    ...[0, 0, 0, 1],
+    ...payload,
+  ];
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  // :method GET, :scheme http, :path /; then :status 200 (RFC 7541, appendix A).
+  const ask = Uint8Array.from([...preface, ...frame(1, 5, [0x82, 0x86, 0x84])]);
+  const reset = Uint8Array.from(frame(3, 0, [0, 0, 0, 8]));
+  const script = new SocketScript()
+    .receive(ask)
+    .send(Uint8Array.from(frame(1, 4, [0x88])))
+    .send(Uint8Array.from(frame(0, 0, [120])))
+    .wait(100)
+    .send(Uint8Array.from(frame(0, 0, [120])))
+    .receive(reset);
+  const arrivalNs = 50e6;
+  const records: RequestRecord[] = [];
+  const assembly = new Assembly((record) => records.push(record));
+  for (const event of script.events) {
+    const isReset = event.kind === 'receive' && event.head.length === reset.length;
+    assembly.push(isReset ? { ...event, beginNs: arrivalNs } : event);
+  }
+  const [record] = records;
+  assert.equal(record?.ending, 'peer-cancelled');
+  assert.equal(record.abandoned?.clientGoneNs, arrivalNs);
+  assert.equal(record.abandoned.writes, 1);
+});
+
 test('a stream whose client opens no window is stalled until it does', async () => {
   const passed = await converse(
     (stream) => {

@@ -52,6 +52,7 @@ export class Http2Conversation implements Conversation {
   readonly #touched = new Set<RequestDraft>();
   readonly #receiving: Side;
   readonly #sending: Side;
+  #framesOfReceive = 0;
   #operation: Operation = noOperation;
 
   constructor(context: ConversationContext, options: { readonly isMidway: boolean }) {
@@ -71,6 +72,7 @@ export class Http2Conversation implements Conversation {
   }
 
   receive(operation: Operation, bytes: OperationBytes): void {
+    this.#framesOfReceive = 0;
     this.#operation = operation;
     feed(this.#receiving.parser, bytes);
     this.#flush();
@@ -120,6 +122,7 @@ export class Http2Conversation implements Conversation {
     const draftOf = (frame: FrameHead): RequestDraft | undefined => this.#draftOf(frame.streamId);
     return {
       onFrame: (frame) => {
+        if (!isSend) this.#framesOfReceive++;
         const draft = draftOf(frame);
         if (isSend && frame.type === frameTypes.data) {
           this.#windows.sent(frame.streamId, frame.length, this.#operation.timeNs);
@@ -294,7 +297,7 @@ export class Http2Conversation implements Conversation {
     const code = payload?.length === 4 ? Buffer.from(payload).readUInt32BE() : undefined;
     stream.draft.resetCode = code;
     if (direction === 'receive') {
-      stream.draft.peerGone(this.#operation.timeNs);
+      stream.draft.peerHadGone(this.#arrivalNs());
       if (stream.draft.isGrpc) stream.draft.grpcStatus ??= 1;
       this.#finish(streamId, 'peer-cancelled');
       return;
@@ -302,6 +305,12 @@ export class Http2Conversation implements Conversation {
     if (stream.draft.isGrpc && code !== undefined)
       stream.draft.grpcStatus ??= grpcStatusOfReset(code);
     this.#finish(streamId, 'server-reset');
+  }
+
+  /** When the frame that is read had arrived: the moment is that of what waited first, so it is this frame's if none came before. */
+  #arrivalNs(): number {
+    const { beginNs, timeNs } = this.#operation;
+    return this.#framesOfReceive === 1 && beginNs > 0 ? beginNs : timeNs;
   }
 
   /** Streams above the last one named were not taken up (RFC 9113, 6.8). */

@@ -164,6 +164,17 @@ export class RequestDraft {
     this.#clientGoneNs ??= timeNs;
   }
 
+  /** The client left before the server learnt of it: what was written since is abandoned. */
+  peerHadGone(timeNs: number): void {
+    if (this.#clientGoneNs !== undefined) return;
+    this.#clientGoneNs = timeNs;
+    for (const output of this.#outputs) {
+      if (output.timeNs <= timeNs) continue;
+      this.#abandonedWrites++;
+      this.#abandonedChunks += output.contentChunks;
+    }
+  }
+
   markIncomplete(reason: IncompleteReason): void {
     this.#incomplete.add(reason);
   }
