@@ -307,7 +307,7 @@ class RunningEngine implements Engine {
     const { sampling } = request;
     const logitBias = new Map(sampling.logitBias ?? []);
     if (request.ignoreEos) {
-      for (const token of this.#model.vocabulary.endOfGenerationTokens()) {
+      for (const token of this.#model.vocabulary.endOfGenerationTokens) {
         logitBias.set(token, Number.NEGATIVE_INFINITY);
       }
     }

@@ -101,6 +101,19 @@ test('a model tells what it is', async (t) => {
   assert.equal(model.chatTemplate('no such template'), undefined);
 });
 
+test('the most probable token is the one that the whole chain of libllama takes', async (t) => {
+  const model = await openModel(t);
+  if (model === undefined) return;
+  const context = await openContext(model);
+  const words = model.vocabulary.tokenize(' the and', { addSpecial: false, parseSpecial: false });
+  const logitBias = new Map(Array.from(words, (token) => [token, -3] as const));
+  const greedy = { temperature: 0, logitBias };
+  const ours = await generate(model, context, { text, options: greedy, count: 24 });
+  // A penalty too small to change a logit, which libllama's chain has to be run for.
+  const options = { ...greedy, presencePenalty: 1e-30 };
+  assert.equal(await generate(model, context, { text, options, count: 24 }), ours);
+});
+
 test('text survives tokens and back, special tokens only where they are asked for', async (t) => {
   const model = await openModel(t);
   if (model === undefined) return;

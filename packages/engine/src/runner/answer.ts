@@ -41,10 +41,14 @@ export class Answer implements Disposable {
     return this.#isCut;
   }
 
-  /** Takes the next token from the logits; true when the answer is over. */
-  extend(output: EntryOutput): boolean {
-    const { sampler, vocabulary, maxTokens } = this.#options;
-    const token = sampler.sample(output.context, output.batchIndex);
+  /** Takes the next token from the logits. */
+  sample(output: EntryOutput): number {
+    return this.#options.sampler.sample(output.context, output.batchIndex);
+  }
+
+  /** Adds the token that these logits gave; true when the answer is over. */
+  extend(token: number, output: EntryOutput): boolean {
+    const { vocabulary, maxTokens } = this.#options;
     this.#tokenCount++;
     if (vocabulary.isEndOfGeneration(token)) return this.#finish('stop');
     const bytes = vocabulary.pieceBytes(token);

@@ -116,7 +116,7 @@ export class EngineLoop {
     metrics.overheadSeconds.inc(Math.max(0, outsideMs) / 1000);
   }
 
-  /** Extends every answer that has logits; returns the milliseconds that sampling took inside libllama. */
+  /** Extends every answer that has logits; returns the milliseconds that choosing tokens took. */
   #settle(plan: StepPlan, outputs: readonly EntryOutput[]): number {
     const { clock, metrics } = this.#parts;
     const nowMs = clock.nowMs();
@@ -128,15 +128,17 @@ export class EngineLoop {
       }
     }
     metrics.stepTokens.observe(tokens);
-    let sampledMs = 0;
-    for (const output of outputs) {
+    const sampledFromMs = clock.nowMs();
+    const sampled = outputs.map((output) =>
+      this.#requestOf.get(output.entry.sequence)?.sample(output),
+    );
+    const sampledMs = clock.nowMs() - sampledFromMs;
+    for (const [index, output] of outputs.entries()) {
       const { sequence } = output.entry;
+      const token = sampled[index];
       const request = this.#requestOf.get(sequence);
-      if (request === undefined) continue;
-      const fromMs = clock.nowMs();
-      const isOver = request.extend(sequence, output, nowMs);
-      sampledMs += clock.nowMs() - fromMs;
-      if (isOver) this.#end(sequence, nowMs);
+      if (request === undefined || token === undefined) continue;
+      if (request.extend(token, output, nowMs)) this.#end(sequence, nowMs);
     }
     return sampledMs;
   }

@@ -92,7 +92,7 @@ function registerCounters(registry: Registry, modelId: string): Counters {
     preempted: counter('vllm:num_preemptions_total', 'Sequences put back to wait.'),
     overheadSeconds: counter(
       'millrace_engine_overhead_seconds_total',
-      'Step time outside libllama.',
+      'Step time in which nothing was computed or sampled.',
     ),
     stepSeconds: counter('millrace_engine_steps_seconds_total', 'Time of all steps.'),
   };

@@ -55,12 +55,18 @@ export class LiveRequest {
     metrics.prefixHits.inc(sequence.cachedTokens ?? 0);
   }
 
+  /** The next token of an answer. */
+  sample(output: EntryOutput): number | undefined {
+    return this.#answerOf.get(output.entry.sequence)?.sample(output);
+  }
+
   /** Adds a token to an answer; true when that answer is over. */
-  extend(sequence: Sequence, output: EntryOutput, nowMs: number): boolean {
+  extend(token: number, output: EntryOutput, nowMs: number): boolean {
+    const { sequence } = output.entry;
     const answer = this.#answerOf.get(sequence);
     if (answer === undefined || this.isOver) return true;
     this.#noteToken(sequence, nowMs);
-    const isOver = answer.extend(output);
+    const isOver = answer.extend(token, output);
     if (isOver) this.#answeredCount++;
     return isOver;
   }

@@ -5,6 +5,7 @@ import { LlamaError } from '../errors.ts';
 import type { SamplerOptions } from '../options.ts';
 import type { Vocabulary } from '../vocabulary/vocabulary.ts';
 import type { CandidateScratch } from './candidate-scratch.ts';
+import { GreedyChoice } from './greedy-choice.ts';
 
 /** What a sampler is made from. */
 export interface SamplerStart {
@@ -29,6 +30,8 @@ export class Sampler implements Disposable {
   readonly #functions: LlamaFunctions;
   readonly #chain: Pointer;
   readonly #grammar: Pointer | undefined;
+  /** Present when the chain comes to no more than taking the most probable token. */
+  readonly #greedy: GreedyChoice | undefined;
   #isOpen = true;
 
   constructor(start: SamplerStart) {
@@ -36,12 +39,16 @@ export class Sampler implements Disposable {
     this.#functions = start.functions;
     this.#grammar = createGrammar(start);
     this.#chain = createChain(start);
+    const { temperature, logitBias } = start.options;
+    if (temperature === 0 && !hasPenalties(start.options))
+      this.#greedy = new GreedyChoice(logitBias ?? new Map());
   }
 
   /** Takes the next token from the logits of a token in the last batch, and remembers it. */
   sample(context: Context, batchIndex: number): number {
     assert(this.#isOpen, 'a sampler is not used after it was disposed');
     if (this.#grammar === undefined) {
+      if (this.#greedy !== undefined) return this.#greedy.choose(context.logits(batchIndex));
       return this.#functions.call<number>(
         'llama_sampler_sample',
         this.#chain,
@@ -76,14 +83,19 @@ export class Sampler implements Disposable {
    */
   #sampleWithGrammar(grammar: Pointer, logits: Float32Array): number | undefined {
     const { scratch } = this.#start;
-    this.#functions.call('llama_sampler_apply', this.#chain, scratch.fill(logits));
-    const token = scratch.selectedToken();
+    const token = this.#greedy?.choose(logits) ?? this.#firstChoice(logits);
     if (this.#fits(grammar, token)) return token;
     const candidates = scratch.fill(logits);
     this.#functions.call('llama_sampler_apply', grammar, candidates);
     this.#functions.call('llama_sampler_apply', this.#chain, candidates);
     const second = scratch.selectedToken();
     return this.#fits(grammar, second) ? second : undefined;
+  }
+
+  #firstChoice(logits: Float32Array): number {
+    const { scratch } = this.#start;
+    this.#functions.call('llama_sampler_apply', this.#chain, scratch.fill(logits));
+    return scratch.selectedToken();
   }
 
   #fits(grammar: Pointer, token: number): boolean {
@@ -95,7 +107,7 @@ export class Sampler implements Disposable {
   /** What ends an answer that cannot go on. */
   get #endToken(): number {
     const { vocabulary } = this.#start;
-    const end = vocabulary.eosToken ?? vocabulary.eotToken ?? vocabulary.endOfGenerationTokens()[0];
+    const end = vocabulary.eosToken ?? vocabulary.eotToken ?? vocabulary.endOfGenerationTokens[0];
     return assertDefined(end, 'a vocabulary has a token that ends an answer');
   }
 }
@@ -135,7 +147,7 @@ function createAdjusters(start: SamplerStart): readonly Pointer[] {
   if (logitBias !== undefined && logitBias.size > 0) {
     adjusters.push(createLogitBias(start, logitBias));
   }
-  if (repeatPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0) {
+  if (hasPenalties(options)) {
     adjusters.push(
       functions.call<Pointer>(
         'llama_sampler_init_penalties',
@@ -148,6 +160,11 @@ function createAdjusters(start: SamplerStart): readonly Pointer[] {
     );
   }
   return adjusters;
+}
+
+function hasPenalties(options: SamplerOptions): boolean {
+  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0 } = options;
+  return repeatPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0;
 }
 
 /** What narrows the choice and makes it. */

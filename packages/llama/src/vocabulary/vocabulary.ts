@@ -20,6 +20,8 @@ export class Vocabulary {
   readonly eosToken: number | undefined;
   readonly eotToken: number | undefined;
   readonly addsBos: boolean;
+  /** Every token for which `isEndOfGeneration` is true. */
+  readonly endOfGenerationTokens: readonly number[];
   readonly #functions: LlamaFunctions;
   readonly address: Pointer;
   /** Pieces by token; one list for plain text, one with special tokens written out. */
@@ -37,19 +39,15 @@ export class Vocabulary {
     this.#ending = Uint8Array.from({ length: this.tokenCount }, (_, token) =>
       functions.call<boolean>('llama_vocab_is_eog', address, token) ? 1 : 0,
     );
+    this.endOfGenerationTokens = [...this.#ending.keys()].filter(
+      (token) => this.#ending[token] === 1,
+    );
   }
 
   /** True for tokens with which the model ends its answer. */
   isEndOfGeneration(token: number): boolean {
     this.#check(token);
     return this.#ending[token] === 1;
-  }
-
-  /** Every token for which `isEndOfGeneration` is true. */
-  endOfGenerationTokens(): readonly number[] {
-    return Array.from(this.#ending, (flag, token) => (flag === 1 ? token : -1)).filter(
-      (token) => token >= 0,
-    );
   }
 
   isControl(token: number): boolean {
