@@ -2,11 +2,10 @@
 //
 // The hooks are the socket layer's own tracepoints, which fire once a socket operation and for no other system call,
 // with the socket at hand; the caller's buffer is found in the registers with which the system call was entered.
+#include "capture.h"
 #include "filter.h"
-#include "losses.h"
-#include "socket-event.h"
 
-enum { PAYLOAD_MAX = 8192, PIECES_MAX = 64, PIECES_QUICK = 4, FLAG_PEEK = 2, ERROR_AGAIN = -11, HAS_NO_SPACE = 2 };
+enum { PIECES_MAX = 64, PIECES_QUICK = 4, FLAG_PEEK = 2, ERROR_AGAIN = -11, HAS_NO_SPACE = 2 };
 
 const volatile __u32 receive_bytes_max = 8192;
 // Bytes that are captured of what arrives between two sends.
@@ -50,24 +49,6 @@ struct {
   __type(key, int);
   __type(value, struct socket_state);
 } sockets SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 8 << 20);
-} events SEC(".maps");
-
-struct scratch {
-  struct socket_event event;
-  // Twice what is captured, so that an offset and a length within bounds are within it too.
-  __u8 payload[2 * PAYLOAD_MAX];
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 3);
-  __type(key, __u32);
-  __type(value, struct scratch);
-} scratches SEC(".maps");
 
 struct io_piece {
   __u64 base;
@@ -200,18 +181,6 @@ static __always_inline void learn_place(struct socket_state *state, struct sock 
   state->peer_port = swap_bytes(socket->__sk_common.skc_dport);
 }
 
-static __always_inline void read_addresses(struct socket_event *event, const struct sock *socket) {
-  if (event->family == FAMILY_INET) {
-    event->local_address[0] = BPF_CORE_READ(socket, __sk_common.skc_rcv_saddr);
-    event->peer_address[0] = BPF_CORE_READ(socket, __sk_common.skc_daddr);
-    event->local_address[1] = event->local_address[2] = event->local_address[3] = 0;
-    event->peer_address[1] = event->peer_address[2] = event->peer_address[3] = 0;
-    return;
-  }
-  BPF_CORE_READ_INTO(&event->local_address, socket, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
-  BPF_CORE_READ_INTO(&event->peer_address, socket, __sk_common.skc_v6_daddr.in6_u.u6_addr32);
-}
-
 static __always_inline void begin_event(struct scratch *scratch, struct socket_state *state) {
   struct socket_event *event = &scratch->event;
   __u64 id = bpf_get_current_pid_tgid();
@@ -232,19 +201,12 @@ static __always_inline void begin_event(struct scratch *scratch, struct socket_s
   event->peer_port = state->peer_port;
 }
 
-static __always_inline void submit(struct scratch *scratch, struct loss_counts *counts) {
-  __u64 bytes = scratch->event.head_bytes + scratch->event.tail_bytes;
-  if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
-  // The reader looks at intervals: waking it would be the server's time.
-  settle(counts, bpf_ringbuf_output(&events, scratch, sizeof(struct socket_event) + bytes, BPF_RB_NO_WAKEUP));
-}
-
 static __always_inline void report_open(struct sock *socket, struct socket_state *state, __u32 scratch_key) {
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_key);
   if (!scratch) return;
   begin_event(scratch, state);
   scratch->event.kind = SOCKET_EVENT_OPEN;
-  read_addresses(&scratch->event, socket);
+  read_addresses(scratch->event.local_address, scratch->event.peer_address, socket);
   submit(scratch, attempt());
 }
 

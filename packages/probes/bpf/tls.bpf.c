@@ -1,10 +1,10 @@
 // What passes through OpenSSL in a watched process, before it is encrypted and after it was decrypted, told as what passes on
-// a connection. A session of TLS has no socket that it knows of: it is a connection of its own, named by where it stands in
-// the process.
-#include "losses.h"
-#include "socket-event.h"
+// a connection of its own, named by where the session stands in the process. A session does not know its socket: it is
+// the one that its thread received from last when the session first has bytes to give, be it that OpenSSL itself received
+// or that the program gave it what it had received, as node and Python's asyncio do.
+#include "capture.h"
 
-enum { PAYLOAD_MAX = 8192, SESSIONS_MAX = 65536 };
+enum { SESSIONS_MAX = 65536 };
 
 const volatile __u32 bytes_max = 4096;
 const volatile __u32 tail_bytes_max = 1024;
@@ -15,10 +15,21 @@ struct session_key {
   __u32 padding;
 };
 
+// The TCP socket below a session; its cookie is 0 where that is not known.
+struct place {
+  __u64 cookie;
+  __u32 local_address[4];
+  __u32 peer_address[4];
+  __u16 local_port;
+  __u16 peer_port;
+  __u8 family;
+};
+
 struct session {
   __u64 received;
   __u64 sent;
   __u64 sequence;
+  struct place place;
 };
 
 struct {
@@ -35,6 +46,8 @@ struct call {
   // Where the number of bytes is written; 0 where it is returned.
   __u64 done;
   __u64 begin_ns;
+  // Where the thread received last.
+  struct place place;
 };
 
 struct {
@@ -43,23 +56,6 @@ struct {
   __type(key, int);
   __type(value, struct call);
 } calls SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 8 << 20);
-} events SEC(".maps");
-
-struct scratch {
-  struct socket_event event;
-  __u8 payload[2 * PAYLOAD_MAX];
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct scratch);
-} scratches SEC(".maps");
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -105,12 +101,21 @@ static __always_inline void begin(struct scratch *scratch, __u64 ssl, struct ses
   // Below 2^53, so that it is exact as a double, and above every cookie that the kernel will ever give.
   event->cookie = (1ull << 52) | ((ssl >> 4 ^ (id >> 32) << 36) & ((1ull << 52) - 1));
   event->sequence = session->sequence++;
+  event->family = session->place.family;
+  event->local_port = session->place.local_port;
+  event->peer_port = session->place.peer_port;
 }
 
-static __always_inline void submit(struct scratch *scratch) {
-  __u64 bytes = scratch->event.head_bytes + scratch->event.tail_bytes;
-  if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
-  settle(attempt(), bpf_ringbuf_output(&events, scratch, sizeof(struct socket_event) + bytes, BPF_RB_NO_WAKEUP));
+// Says where the session is; the cookie of its socket stands for the offset, which an opening has none of.
+static __always_inline void open_session(struct scratch *scratch, __u64 ssl, struct session *session) {
+  begin(scratch, ssl, session);
+  struct socket_event *event = &scratch->event;
+  event->kind = SOCKET_EVENT_OPEN;
+  event->flags = SOCKET_FLAG_MIDWAY;
+  event->offset = session->place.cookie;
+  __builtin_memcpy(event->local_address, session->place.local_address, sizeof(event->local_address));
+  __builtin_memcpy(event->peer_address, session->place.peer_address, sizeof(event->peer_address));
+  submit(scratch, attempt());
 }
 
 static __always_inline void capture(struct scratch *scratch, __u64 buffer, __u64 bytes) {
@@ -138,16 +143,17 @@ static __always_inline int leave(void *context, __u8 kind) {
   __u64 bytes = bytes_done(context, call);
   call->ssl = 0;
   if (bytes == 0) return 0;
-  struct session *session = bpf_map_lookup_elem(&sessions, &key);
-  if (!session) {
-    struct session none = {};
-    bpf_map_update_elem(&sessions, &key, &none, BPF_ANY);
-    session = bpf_map_lookup_elem(&sessions, &key);
-    if (!session) return 0;
-  }
   __u32 zero = 0;
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
   if (!scratch) return 0;
+  struct session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (!session) {
+    struct session first = {.place = call->place};
+    bpf_map_update_elem(&sessions, &key, &first, BPF_ANY);
+    session = bpf_map_lookup_elem(&sessions, &key);
+    if (!session) return 0;
+    open_session(scratch, key.ssl, session);
+  }
   begin(scratch, key.ssl, session);
   struct socket_event *event = &scratch->event;
   event->kind = kind;
@@ -162,7 +168,26 @@ static __always_inline int leave(void *context, __u8 kind) {
   else
     session->received += bytes;
   capture(scratch, call->buffer, bytes);
-  submit(scratch);
+  submit(scratch, attempt());
+  return 0;
+}
+
+// Only of threads that have called OpenSSL: others have no record of a call, which is all that they are asked for.
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(on_socket_receive, struct sock *socket, int result) {
+  if (result <= 0) return 0;
+  struct call *call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, 0);
+  if (!call) return 0;
+  __u16 family = socket->__sk_common.skc_family;
+  if (family != FAMILY_INET && family != FAMILY_INET6) return 0;
+  __u64 cookie = bpf_get_socket_cookie(socket);
+  struct place *place = &call->place;
+  if (place->cookie == cookie) return 0;
+  place->cookie = cookie;
+  place->family = family;
+  place->local_port = socket->__sk_common.skc_num;
+  place->peer_port = swap_bytes(socket->__sk_common.skc_dport);
+  read_addresses(place->local_address, place->peer_address, socket);
   return 0;
 }
 
@@ -195,7 +220,7 @@ int on_free(void *context) {
   begin(scratch, key.ssl, session);
   scratch->event.kind = SOCKET_EVENT_STATE;
   scratch->event.state = TCP_STATE_CLOSE;
-  submit(scratch);
+  submit(scratch, attempt());
   bpf_map_delete_elem(&sessions, &key);
   return 0;
 }

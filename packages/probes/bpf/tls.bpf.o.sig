@@ -1,1 +1,1 @@
-F4C0Waf7/mVKc3oROLRwjwmPV69vMhoJMzenYbvS5n44jSW1NR4oa5/syDatrW/XsNsLW2UZl2RL7wuz1ENdDQ==
+GwWW1dvckUJV9fUdDNLUkeTCD7masw6toPtg/T3VKcho+3TtgADgOUi5ggwa6ILQOvatRJlCHp7YswyKwCddCg==

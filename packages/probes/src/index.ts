@@ -31,6 +31,7 @@ export {
 export { ProbesError, type ProbesErrorCode } from './errors.ts';
 export type { ConnectionHealth } from './health/connection-health.ts';
 export type { Passage, TcpEpisode } from './health/tcp-episode.ts';
+export type { TcpFigures } from './health/tcp-figures.ts';
 export { TcpLedger, type TcpLedgerOptions } from './health/tcp-ledger.ts';
 export { StampLedger, type StampLedgerOptions, type Stamps } from './health/stamp-ledger.ts';
 export { WaitLedger } from './health/wait-ledger.ts';

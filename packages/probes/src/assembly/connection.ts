@@ -37,6 +37,7 @@ export class Connection {
   constructor(event: SocketEvent, context: Omit<ConversationContext, 'place'>) {
     this.place = {
       cookie: event.cookie,
+      socketCookie: undefined,
       tgid: event.tgid,
       localAddress: event.localAddress,
       localPort: event.localPort,
@@ -66,6 +67,7 @@ export class Connection {
 
   #learn(event: SocketEvent): void {
     this.place.tgid = event.tgid;
+    if (event.offset > 0) this.place.socketCookie = event.offset;
     this.place.localAddress = event.localAddress;
     this.place.peerAddress = event.peerAddress;
   }

@@ -13,7 +13,7 @@ export interface SocketEvent {
   readonly beginNs: number;
   /** The kernel's own identity of the socket. */
   readonly cookie: number;
-  /** Bytes of this direction that passed before this operation. */
+  /** Bytes of this direction that passed before this operation; where a session of TLS opens, the cookie of its socket, or 0. */
   readonly offset: number;
   readonly tgid: number;
   readonly tid: number;

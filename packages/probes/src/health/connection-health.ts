@@ -1,6 +1,7 @@
 import type { SocketEvent } from '../decoders/socket-event.ts';
 import type { TcpEvent, TcpLimit } from '../decoders/tcp-event.ts';
 import type { Passage, TcpEpisode } from './tcp-episode.ts';
+import type { TcpFigures } from './tcp-figures.ts';
 
 /** What an acknowledgement showed. `sent` is how far it was before TCP answered it. */
 interface Sample {
@@ -10,10 +11,14 @@ interface Sample {
   readonly written: number;
   readonly window: number;
   readonly duplicates: number;
+  readonly srttUs: number;
 }
 
 /** When a send began (0 where that is not known) and ended, and whether it left the socket without room. */
-export type Send = Pick<SocketEvent, 'beginNs' | 'timeNs' | 'hasNoSpace'>;
+export type Send = Pick<SocketEvent, 'beginNs' | 'timeNs' | 'hasNoSpace'> & {
+  /** Bytes that had been sent on the connection after it. */
+  readonly endOffset: number;
+};
 
 interface Segment {
   readonly atNs: number;
@@ -56,6 +61,8 @@ export class ConnectionHealth {
   #releasedNs: number | undefined;
   /** Since when the socket takes no more, as far as the last send told. */
   #fullSinceNs: number | undefined;
+  /** When sends ended, and where: only of connections below TLS is that asked for. */
+  #sends: { readonly timeNs: number; readonly endOffset: number }[] = [];
 
   constructor(samplesMax: number) {
     this.#samplesMax = samplesMax;
@@ -85,7 +92,8 @@ export class ConnectionHealth {
   }
 
   /** Takes a send of the sockets probe: one that slept, or that left the socket without room until the next. */
-  takeSend({ beginNs, timeNs, hasNoSpace }: Send): void {
+  takeSend({ beginNs, timeNs, hasNoSpace, endOffset }: Send): void {
+    this.#sends.push({ timeNs, endOffset });
     const startNs = beginNs === 0 ? timeNs : beginNs;
     this.#endFull(startNs);
     if (timeNs - startNs >= blockedNsMin) this.#noteBlocked(startNs, timeNs);
@@ -98,6 +106,17 @@ export class ConnectionHealth {
   /** Bytes that had been written by the first acknowledgement after a moment. */
   writtenAfter(timeNs: number): number | undefined {
     return this.#samples[this.#firstAfter(timeNs)]?.written;
+  }
+
+  /** Where the first send ended that was over after a moment: what was encrypted then is in it. */
+  sentAfter(timeNs: number): number | undefined {
+    let [low, high] = [0, this.#sends.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#sends[middle]?.timeNs ?? Infinity) >= timeNs) high = middle;
+      else low = middle + 1;
+    }
+    return this.#sends[low]?.endOffset;
   }
 
   /** How the bytes before `offset` went, if they were written at `writtenNs`. */
@@ -142,6 +161,23 @@ export class ConnectionHealth {
     );
   }
 
+  /** The figures of a stretch of time: what began within it. */
+  figures(startNs: number, endNs: number): TcpFigures {
+    const retransmits = { rto: 0, fast: 0, tlp: 0, spurious: 0 };
+    let [zeroWindows, zeroWindowNs] = [0, 0];
+    for (const episode of this.episodes(startNs, endNs, () => undefined)) {
+      if (episode.kind === 'retransmit') {
+        if (episode.atNs >= startNs && episode.atNs <= endNs) retransmits[episode.trigger]++;
+      } else if (episode.kind === 'zero_window') {
+        zeroWindows++;
+        zeroWindowNs += Math.min(episode.endNs, endNs) - Math.max(episode.startNs, startNs);
+      }
+    }
+    const last = this.#samples[this.#firstAfter(endNs) - 1];
+    const srttUs = last === undefined || last.timeNs < startNs ? undefined : last.srttUs;
+    return { srttUs, retransmits, zeroWindows, zeroWindowNs };
+  }
+
   #release(timeNs: number): void {
     this.#releasedNs = timeNs;
     this.#endFull(timeNs);
@@ -155,7 +191,7 @@ export class ConnectionHealth {
   }
 
   #acknowledge(event: TcpEvent): void {
-    const { timeNs, acked, sent, written, window, duplicates } = event;
+    const { timeNs, acked, sent, written, window, duplicates, srttUs } = event;
     const kind = this.#lacksRoom(event) ? 'rwnd_limited' : limitKinds[event.limit];
     if (kind !== undefined) this.#limit(kind, event);
     if (window === 0) this.#zeroSinceNs ??= timeNs;
@@ -163,7 +199,7 @@ export class ConnectionHealth {
       this.#note('zero_window', this.#zeroSinceNs, timeNs);
       this.#zeroSinceNs = undefined;
     }
-    this.#samples.push({ timeNs, acked, sent, written, window, duplicates });
+    this.#samples.push({ timeNs, acked, sent, written, window, duplicates, srttUs });
   }
 
   /** Data waited to be sent, and what the peer had allowed left less room than it or a segment needs. */
@@ -251,6 +287,7 @@ export class ConnectionHealth {
   /** A quarter at once, so that forgetting costs little for each event. */
   #forget(): void {
     const most = this.#samplesMax;
+    if (this.#sends.length > most) this.#sends = this.#sends.slice(-Math.ceil(most * 0.75));
     if (this.#samples.length > most) this.#samples = this.#samples.slice(-Math.ceil(most * 0.75));
     if (this.#segments.length > most)
       this.#segments = this.#segments.slice(-Math.ceil(most * 0.75));

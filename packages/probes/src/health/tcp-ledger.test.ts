@@ -1,27 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { calmTcp as calm } from '../testing/calm-tcp.ts';
 import type { TcpEvent } from '../decoders/tcp-event.ts';
 import type { ConnectionHealth } from './connection-health.ts';
 import { TcpLedger } from './tcp-ledger.ts';
-
-const calm: TcpEvent = {
-  kind: 'ack',
-  timeNs: 0,
-  beginNs: 0,
-  cookie: 7,
-  acked: 0,
-  sent: 0,
-  written: 0,
-  segmentBegin: 0,
-  segmentEnd: 0,
-  window: 65_536,
-  srttUs: 10_000,
-  duplicates: 0,
-  localPort: 8_080,
-  congestion: 0,
-  timeouts: 0,
-  limit: 'busy',
-};
 
 function healthOf(events: readonly Partial<TcpEvent>[]): ConnectionHealth {
   const ledger = new TcpLedger();
@@ -177,10 +159,10 @@ test('a send that slept, and the time until the next after one that left no room
   const ledger = new TcpLedger();
   ledger.push({ ...calm, acked: 0, written: 0 });
   const us = 1_000;
-  ledger.pushSend(calm.cookie, { beginNs: 1_000 * us, timeNs: 1_100 * us, hasNoSpace: false });
-  ledger.pushSend(calm.cookie, { beginNs: 2_000 * us, timeNs: 2_500 * us, hasNoSpace: false });
-  ledger.pushSend(calm.cookie, { beginNs: 0, timeNs: 3_000 * us, hasNoSpace: true });
-  ledger.pushSend(calm.cookie, { beginNs: 3_900 * us, timeNs: 3_900 * us, hasNoSpace: true });
+  ledger.pushSend(calm.cookie, { beginNs: 1_000 * us, timeNs: 1_100 * us, hasNoSpace: false, endOffset: 0 });
+  ledger.pushSend(calm.cookie, { beginNs: 2_000 * us, timeNs: 2_500 * us, hasNoSpace: false, endOffset: 0 });
+  ledger.pushSend(calm.cookie, { beginNs: 0, timeNs: 3_000 * us, hasNoSpace: true, endOffset: 0 });
+  ledger.pushSend(calm.cookie, { beginNs: 3_900 * us, timeNs: 3_900 * us, hasNoSpace: true, endOffset: 0 });
   ledger.push({ ...calm, kind: 'released', timeNs: 5_000 * us, acked: 0, written: 9 });
   assert.deepEqual(
     ledger.of(calm.cookie)?.episodes(0, 9_000 * us, () => undefined),
@@ -190,7 +172,7 @@ test('a send that slept, and the time until the next after one that left no room
     ],
   );
   assert.equal(ledger.of(99), undefined);
-  ledger.pushSend(99, { beginNs: 0, timeNs: 9, hasNoSpace: true });
+  ledger.pushSend(99, { beginNs: 0, timeNs: 9, hasNoSpace: true, endOffset: 0 });
   assert.equal(ledger.of(99), undefined);
 });
 
@@ -234,4 +216,23 @@ test('bounds out of range are refused by name', () => {
     () => new TcpLedger({ samplesPerConnectionMax: 1.5 }),
     /samplesPerConnectionMax is 1.5/,
   );
+});
+
+test('the figures of a request count what began within it', () => {
+  const health = healthOf([
+    { timeNs: 100, acked: 10, sent: 10, written: 10, srttUs: 900 },
+    { kind: 'retransmit', timeNs: 150, congestion: 4, segmentBegin: 10, segmentEnd: 20 },
+    { kind: 'retransmit', timeNs: 250, congestion: 3, segmentBegin: 20, segmentEnd: 30 },
+    { timeNs: 300, acked: 30, sent: 30, written: 30, window: 0, srttUs: 1_200 },
+    { timeNs: 380, acked: 30, sent: 30, written: 30, srttUs: 1_300 },
+    { timeNs: 900, acked: 30, sent: 30, written: 30, srttUs: 5_000 },
+  ]);
+  assert.deepEqual(health.figures(200, 400), {
+    srttUs: 1_300,
+    retransmits: { rto: 0, fast: 1, tlp: 0, spurious: 0 },
+    zeroWindows: 1,
+    zeroWindowNs: 80,
+  });
+  assert.deepEqual(health.figures(500, 600).srttUs, undefined);
+  assert.equal(health.figures(100, 160).retransmits.rto, 1);
 });

@@ -69,9 +69,14 @@ function collect(probe: TlsProbe): RequestRecord[] {
   return records;
 }
 
-function check(records: readonly RequestRecord[], tgid: number): void {
+function check(
+  records: readonly RequestRecord[],
+  { tgid, port }: { readonly tgid: number; readonly port: number },
+): void {
   assert.equal(records.length, 1);
   const [record] = records;
+  assert.deepEqual([record?.localPort, record?.localAddress], [port, '127.0.0.1']);
+  assert.ok((record?.socketCookie ?? 0) > 0);
   assert.deepEqual(
     [
       record?.route,
@@ -109,8 +114,9 @@ test("OpenSSL within node's own program", async (t) => {
   using probe = new TlsProbe();
   const pid = child.pid ?? 0;
   assert.equal(probe.addProcess({ pid, path: process.execPath }), undefined);
-  await ask(Number(String(piece)));
-  check(collect(probe), pid);
+  const port = Number(String(piece));
+  await ask(port);
+  check(collect(probe), { tgid: pid, port });
 });
 
 const pythonServer = `
@@ -163,9 +169,10 @@ test("Python's ssl, through the library", async (t) => {
   const records = collect(probe);
   assert.equal(records.length, 1);
   assert.deepEqual(
-    [records[0]?.model, records[0]?.contentChunks, records[0]?.tgid],
-    ['secret', 2, pid],
+    [records[0]?.model, records[0]?.contentChunks, records[0]?.tgid, records[0]?.localPort],
+    ['secret', 2, pid, Number(String(piece))],
   );
+  assert.ok((records[0]?.socketCookie ?? 0) > 0);
 });
 
 test('a file without OpenSSL is told of', (t) => {

@@ -1,4 +1,4 @@
-import { attachUprobe, type Link, openRingBuffer, type RingBuffer } from '@millrace/bpf';
+import { attachTrace, attachUprobe, type Link, openRingBuffer, type RingBuffer } from '@millrace/bpf';
 import { messageOf } from '@millrace/stdx';
 import type { RecordVisitor } from './probe-form.ts';
 import {
@@ -42,7 +42,13 @@ export class TlsProbe implements Disposable {
 
   /** Loads; processes are watched from when they are added. Throws what @millrace/bpf throws. */
   constructor() {
-    this.#object = new ProbeObject({ name: 'tls', prepare: () => undefined, attach: () => [] });
+    this.#object = new ProbeObject({
+      name: 'tls',
+      prepare: () => undefined,
+      // The others are attached to each process.
+      attach: (loaded, program) =>
+        program === 'on_socket_receive' ? [attachTrace(loaded.program(program))] : [],
+    });
     this.#ring = openRingBuffer(this.#object.loaded.map('events'), { wait: 'timer' });
   }
 

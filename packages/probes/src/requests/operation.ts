@@ -1,6 +1,8 @@
 /** Whose connection it is. What is not known yet is filled in as it is learnt. */
 export interface ConnectionPlace {
   readonly cookie: number;
+  /** The socket below a session of TLS. */
+  socketCookie: number | undefined;
   tgid: number;
   localAddress: string;
   localPort: number;

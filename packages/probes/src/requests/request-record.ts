@@ -53,6 +53,8 @@ export interface AbandonedWork {
 export interface RequestRecord {
   readonly protocol: 'http/1.1' | 'h2';
   readonly cookie: number;
+  /** The socket below a session of TLS, where that is known; undefined without TLS. */
+  readonly socketCookie: number | undefined;
   /** The HTTP/2 stream; 0 over HTTP/1.1. */
   readonly streamId: number;
   readonly tgid: number;

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@millrace/stdx';
-import { type LossCounts, readRecording } from '@millrace/probes';
+import { type LossCounts, type MetricBuckets, readRecording } from '@millrace/probes';
 import { describeSettings, readSettings, type SettingTable } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
 import { LiveTrace } from '../trace/live-trace.ts';
 import { isLlmRequest } from '../trace/llm-request.ts';
+import { parseBuckets } from '../trace/parse-buckets.ts';
 import { Teller, type TellingForm } from '../trace/teller.ts';
 import { traceLineJsonSchema } from '../trace/trace-schema.ts';
 import { TracePipeline } from '../trace/trace-pipeline.ts';
@@ -50,6 +51,11 @@ const settingsTable: SettingTable = {
     value: 'N',
     help: 'how often metrics are told; by default 10 seconds, and at the end',
     bounds: [1, 3600],
+  },
+  buckets: {
+    kind: 'text',
+    value: 'LISTS',
+    help: 'bounds of histograms in seconds, such as "ttft=0.1,0.5,2;gap=0.01,0.1"; also of tpot and duration',
   },
   'probe-cpu-percent-max': {
     kind: 'number',
@@ -165,6 +171,7 @@ function tellingOf(values: Values): {
   readonly form: TellingForm;
   readonly requestsMax: number;
   readonly everyMs: number;
+  readonly buckets?: MetricBuckets;
 } {
   const forms = (['json', 'prometheus', 'otlp'] as const).filter(
     (form) => values.get(form) === true,
@@ -178,6 +185,7 @@ function tellingOf(values: Values): {
     form: forms[0] ?? 'text',
     requestsMax: Number(values.get('requests') ?? Number.POSITIVE_INFINITY),
     everyMs: Number(values.get('every-s') ?? 10) * 1000,
+    ...(values.has('buckets') ? { buckets: parseBuckets(String(values.get('buckets'))) } : {}),
   };
 }
 

@@ -1,29 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { calmTcp as calm } from '@millrace/probes/testing';
 import { type RequestRecord, type TcpEvent, TcpLedger } from '@millrace/probes';
 import { hasSettled, kernelEvidence, type KernelSight } from './kernel-evidence.ts';
 import { explain } from './trace-evidence.ts';
 
 const ms = 1_000_000;
-
-const calm: TcpEvent = {
-  kind: 'ack',
-  timeNs: 0,
-  beginNs: 0,
-  cookie: 7,
-  acked: 0,
-  sent: 0,
-  written: 0,
-  segmentBegin: 0,
-  segmentEnd: 0,
-  window: 65_536,
-  srttUs: 10_000,
-  duplicates: 0,
-  localPort: 8_080,
-  congestion: 0,
-  timeouts: 0,
-  limit: 'busy',
-};
 
 /** A request of one write of a hundred bytes each at 20, 40 and 60 ms. */
 function recordOf(changes: Partial<RequestRecord> = {}): RequestRecord {
@@ -38,6 +20,7 @@ function recordOf(changes: Partial<RequestRecord> = {}): RequestRecord {
   return {
     protocol: 'http/1.1',
     cookie: 7,
+    socketCookie: undefined,
     streamId: 0,
     tgid: 5,
     tids: [5],

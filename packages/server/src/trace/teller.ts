@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { type LossCounts, otlpNames, RequestMetrics, TimeBuckets } from '@millrace/probes';
+import {
+  type LossCounts,
+  type MetricBuckets,
+  otlpNames,
+  RequestMetrics,
+  TimeBuckets,
+} from '@millrace/probes';
 import { otlpMetrics } from '@millrace/telemetry';
 import type { Terminal } from '../cli/terminal.ts';
 import { traceLineOf } from './trace-line.ts';
@@ -19,6 +25,8 @@ interface TellerOptions {
   readonly everyMs: number;
   /** Nanoseconds since the Unix epoch at the zero of the kernel's monotonic clock. */
   readonly epochNs: number;
+  /** Bounds of histograms, where others than those of the conventions are wanted. */
+  readonly buckets?: MetricBuckets;
   readonly losses?: () => Readonly<Record<string, LossCounts>>;
 }
 
@@ -42,15 +50,19 @@ export class Teller {
 
   constructor(options: TellerOptions) {
     this.#options = options;
-    const { losses } = options;
-    this.#metrics = new RequestMetrics(losses === undefined ? {} : { losses });
+    const { losses, buckets } = options;
+    this.#metrics = new RequestMetrics({
+      ...(losses === undefined ? {} : { losses }),
+      ...(buckets === undefined ? {} : { buckets }),
+    });
   }
 
   get told(): number {
     return this.#told;
   }
 
-  tell({ record, attribution }: TracedRequest): void {
+  tell(request: TracedRequest): void {
+    const { record, attribution } = request;
     const { terminal, form, requestsMax, epochNs, onEnough } = this.#options;
     if (this.#told >= requestsMax) return;
     this.#told++;
@@ -59,7 +71,7 @@ export class Teller {
     if (firstOutputNs !== undefined) this.#firstTokens.add(startNs, '', firstOutputNs - startNs);
     if (form === 'text' || form === 'json') {
       const command = this.#commandOf(record.tgid);
-      const line = traceLineOf(record, attribution, { epochNs, command });
+      const line = traceLineOf(request, { epochNs, command });
       this.#clearStatus();
       terminal.out(form === 'json' ? `${JSON.stringify(line)}\n` : traceTextOf(line));
     }

@@ -1,5 +1,6 @@
-import { type Attribution, type CauseTimes, findStalls } from '@millrace/attribution';
-import type { RequestRecord } from '@millrace/probes';
+import { type CauseTimes, findStalls } from '@millrace/attribution';
+import type { TracedRequest } from './trace-pipeline.ts';
+import type { RequestRecord, TcpFigures } from '@millrace/probes';
 import type { TraceLine } from './trace-schema.ts';
 
 interface TraceContext {
@@ -10,8 +11,7 @@ interface TraceContext {
 
 /** Makes a line of a request and of what its time went into. */
 export function traceLineOf(
-  record: RequestRecord,
-  attribution: Attribution,
+  { record, attribution, tcp }: TracedRequest,
   context: TraceContext,
 ): TraceLine {
   const at = (ns: number): number => toMs(ns - record.startNs);
@@ -36,6 +36,7 @@ export function traceLineOf(
       cause,
       excess_ms: toMs(excessNs),
     })),
+    tcp: tcp === undefined ? null : tcpOf(tcp),
     ending: record.ending,
     stream_error: record.hasStreamError,
     abandoned: abandonedOf(record),
@@ -100,6 +101,16 @@ function countsOf(
     tokens: isReported
       ? { input: inputTokens ?? null, output: outputTokens ?? null, cached: cachedTokens ?? null }
       : null,
+  };
+}
+
+function tcpOf({ srttUs, retransmits, zeroWindows, zeroWindowNs }: TcpFigures): TraceLine['tcp'] {
+  const { rto, fast, tlp, spurious } = retransmits;
+  return {
+    rtt_ms: srttUs === undefined ? null : srttUs / 1000,
+    retransmits: { timeout: rto, fast, tail: tlp, spurious },
+    zero_windows: zeroWindows,
+    zero_window_ms: toMs(zeroWindowNs),
   };
 }
 

@@ -1,12 +1,15 @@
 import {
   Assembly,
+  type ConnectionHealth,
   decodeRunQueueEvent,
   decodeSocketEvent,
   decodeStampEvent,
   decodeTcpEvent,
   type RequestRecord,
+  type SocketEvent,
   type Stamps,
   StampLedger,
+  type TcpFigures,
   TcpLedger,
   WaitLedger,
 } from '@millrace/probes';
@@ -18,6 +21,8 @@ import { explain } from '../compose/trace-evidence.ts';
 export interface TracedRequest {
   readonly record: RequestRecord;
   readonly attribution: Attribution;
+  /** Undefined where its connection's TCP was not watched. */
+  readonly tcp: TcpFigures | undefined;
 }
 
 interface PipelineOptions {
@@ -88,7 +93,7 @@ export class TracePipeline {
     if (probe === 'sockets' || probe === 'tls') {
       const event = decodeSocketEvent(view, offset, byteLength);
       if (event.kind === 'open') this.#processes.add(event.tgid);
-      else if (event.kind === 'send') this.#ledger.pushSend(event.cookie, event);
+      else if (event.kind === 'send' && probe === 'sockets') this.#takeSend(event);
       this.#assembly.push(event);
       this.#latestNs = Math.max(this.#latestNs, event.timeNs);
     } else if (probe === 'stamps') {
@@ -104,6 +109,12 @@ export class TracePipeline {
       this.#waits.push(event);
       this.#latestNs = Math.max(this.#latestNs, event.endNs);
     }
+  }
+
+  #takeSend(event: SocketEvent): void {
+    const { cookie, beginNs, timeNs, hasNoSpace, offset, result } = event;
+    const endOffset = offset + Math.max(0, result);
+    this.#ledger.pushSend(cookie, { beginNs, timeNs, hasNoSpace, endOffset });
   }
 
   /** A probe dropped events since the last flush. */
@@ -138,13 +149,14 @@ export class TracePipeline {
   }
 
   #isWaiting({ record, looks }: Waiting): boolean {
-    const health = this.#ledger.of(record.cookie);
-    if (health === undefined || hasSettled(record, health)) return false;
+    const health = this.#ledger.of(record.socketCookie ?? record.cookie);
+    if (health === undefined || hasSettled(onSocket(record, health), health)) return false;
     return looks < (record.abandoned === undefined ? bounds.looksMax : bounds.looksAfterLeavingMax);
   }
 
-  #tell(record: RequestRecord): void {
-    const health = this.#ledger.of(record.cookie);
+  #tell(seen: RequestRecord): void {
+    const health = this.#ledger.of(seen.socketCookie ?? seen.cookie);
+    const record = onSocket(seen, health);
     const untilNs = Math.max(record.endNs, health?.releasedNs ?? 0);
     const sight = {
       health,
@@ -160,8 +172,19 @@ export class TracePipeline {
       return isInOrder ? { ...known, ...exact } : known;
     };
     const attribution = explain(record, { ...evidence, stamps });
-    this.#options.onRequest({ record, attribution });
+    this.#options.onRequest({ record: seen, attribution, tcp: health?.figures(record.startNs, untilNs) });
   }
+}
+
+/** A request as its socket saw it: below TLS what was written is as long as it was encrypted, and goes out a moment later. */
+function onSocket(record: RequestRecord, health: ConnectionHealth | undefined): RequestRecord {
+  const { socketCookie: cookie } = record;
+  if (cookie === undefined || health === undefined) return record;
+  const outputs = record.outputs.map((output) => ({
+    ...output,
+    endOffset: health.sentAfter(output.beginNs || output.timeNs) ?? output.endOffset,
+  }));
+  return { ...record, cookie, outputs };
 }
 
 /**

@@ -47,6 +47,17 @@ export interface TraceLine {
     readonly cause: string;
     readonly excess_ms: number;
   }[];
+  readonly tcp: {
+    readonly rtt_ms: number | null;
+    readonly retransmits: {
+      readonly timeout: number;
+      readonly fast: number;
+      readonly tail: number;
+      readonly spurious: number;
+    };
+    readonly zero_windows: number;
+    readonly zero_window_ms: number;
+  } | null;
   readonly ending:
     | 'answered'
     | 'peer-closed'
@@ -112,6 +123,19 @@ const line = z.strictObject({
       excess_ms: milliseconds,
     }),
   ),
+  tcp: z
+    .strictObject({
+      rtt_ms: milliseconds.nullable().describe('smoothed, at the last acknowledgement'),
+      retransmits: z
+        .strictObject({ timeout: count, fast: count, tail: count, spurious: count })
+        .describe(
+          'segments sent again, by what made TCP do it; spurious ones the peer had already',
+        ),
+      zero_windows: count.describe("how often the peer's window closed"),
+      zero_window_ms: milliseconds,
+    })
+    .nullable()
+    .describe('what TCP did on the connection meanwhile; HTTP/2 streams share it; null if unseen'),
   ending: z.enum([
     'answered',
     'peer-closed',

@@ -1,0 +1,1 @@
+export { calmTcp } from './calm-tcp.ts';
