@@ -73,7 +73,7 @@ struct task_struct {
 
 #pragma clang attribute pop
 
-enum { FAMILY_INET = 2, FAMILY_INET6 = 10 };
+enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10 };
 
 enum {
   TCP_STATE_ESTABLISHED = 1,

@@ -1,11 +1,12 @@
-// What a server receives and sends on the connections that it accepted: when, how much, and the beginning of the bytes.
+// What a server receives and sends on the connections that it accepted: when, how much, and the beginning of the bytes. Over Unix
+// sockets it does so too where its process is a target: they have no port, and the kernel tells of no end of theirs.
 //
 // The hooks are the socket layer's own tracepoints, which fire once a socket operation and for no other system call,
 // with the socket at hand; the caller's buffer is found in the registers with which the system call was entered.
-#include "capture.h"
+#include "caller-buffer.h"
 #include "filter.h"
 
-enum { PIECES_MAX = 64, PIECES_QUICK = 4, FLAG_PEEK = 2, ERROR_AGAIN = -11, HAS_NO_SPACE = 2 };
+enum { FLAG_PEEK = 2, ERROR_AGAIN = -11, HAS_NO_SPACE = 2, PATH_BYTES = 32 };
 
 const volatile __u32 receive_bytes_max = 8192;
 // Bytes that are captured of what arrives between two sends.
@@ -41,6 +42,19 @@ struct sock___sending {
   struct socket___sending *sk_socket;
 };
 
+struct sockaddr_un___path {
+  char sun_path[108];
+};
+
+struct unix_address___path {
+  struct sockaddr_un___path name[1];
+};
+
+// A connection that was accepted bears its listener's address; the client's end has none, nor have pairs.
+struct unix_sock___path {
+  struct unix_address___path *addr;
+};
+
 #pragma clang attribute pop
 
 struct {
@@ -50,133 +64,10 @@ struct {
   __type(value, struct socket_state);
 } sockets SEC(".maps");
 
-struct io_piece {
-  __u64 base;
-  __u64 bytes;
-};
-
-struct user_message {
-  __u64 name;
-  __u64 name_bytes;
-  __u64 pieces;
-  __u64 count;
-};
-
-// The caller's buffer: one piece, or an array of them in its memory.
-struct buffer {
-  struct io_piece one;
-  __u64 array;
-  __u32 count;
-  __u32 scratch_key;
-  // What is copied: the bytes from `from` to `to` of all pieces in a row.
-  __u64 from;
-  __u64 to;
-  __u64 position;
-  __u32 filled;
-};
-
-enum system_call { // x86-64
-  CALL_READ = 0,
-  CALL_WRITE = 1,
-  CALL_READV = 19,
-  CALL_WRITEV = 20,
-  CALL_SENDTO = 44,
-  CALL_RECVFROM = 45,
-  CALL_SENDMSG = 46,
-  CALL_RECVMSG = 47,
-};
-
-static __always_inline void find_buffer(struct buffer *buffer) {
-  struct task_struct *task = (void *)bpf_get_current_task_btf();
-  struct pt_regs *registers = (void *)bpf_task_pt_regs((void *)task);
-  buffer->count = 0;
-  switch (registers->orig_ax) {
-  case CALL_READ:
-  case CALL_WRITE:
-  case CALL_SENDTO:
-  case CALL_RECVFROM:
-    buffer->one.base = registers->si;
-    buffer->one.bytes = registers->dx;
-    buffer->array = 0;
-    buffer->count = 1;
-    return;
-  case CALL_READV:
-  case CALL_WRITEV:
-    buffer->array = registers->si;
-    buffer->count = registers->dx;
-    return;
-  case CALL_SENDMSG:
-  case CALL_RECVMSG: {
-    struct user_message message = {};
-    if (bpf_probe_read_user(&message, sizeof(message), (void *)registers->si)) return;
-    buffer->array = message.pieces;
-    buffer->count = message.count;
-    return;
-  }
-  }
-}
-
-static long copy_piece(__u32 index, void *context) {
-  struct buffer *buffer = context;
-  struct io_piece piece = buffer->one;
-  if (buffer->array && bpf_probe_read_user(&piece, sizeof(piece), (void *)(buffer->array + index * sizeof(piece))))
-    return 1;
-  __u64 begin = buffer->position;
-  __u64 end = begin + piece.bytes;
-  buffer->position = end;
-  if (end <= buffer->from) return 0;
-  if (begin >= buffer->to) return 1;
-  __u64 skipped = begin < buffer->from ? buffer->from - begin : 0;
-  __u64 bytes = (end < buffer->to ? end : buffer->to) - begin - skipped;
-  struct scratch *scratch = bpf_map_lookup_elem(&scratches, &buffer->scratch_key);
-  if (!scratch) return 1;
-  __u32 at = buffer->filled;
-  if (at >= PAYLOAD_MAX) return 1;
-  if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
-  asm volatile("" : "+r"(bytes));
-  if (bytes == 0 || bytes > PAYLOAD_MAX) return 0;
-  if (bpf_probe_read_user(scratch->payload + at, bytes, (void *)(piece.base + skipped))) return 1;
-  buffer->filled = at + bytes;
-  return 0;
-}
-
-static __always_inline void copy_range(struct buffer *buffer, __u64 from, __u64 to) {
-  buffer->from = from;
-  buffer->to = to;
-  buffer->position = 0;
-  bpf_loop(buffer->count > PIECES_MAX ? PIECES_MAX : buffer->count, copy_piece, buffer, 0);
-}
-
-// The usual case: all of a few pieces, their array read at once.
-static __always_inline bool copy_few(struct scratch *scratch, struct buffer *buffer, __u32 wanted) {
-  struct io_piece pieces[PIECES_QUICK];
-  __u64 count = buffer->count;
-  if (count == 0 || count > PIECES_QUICK) return false;
-  if (!buffer->array)
-    pieces[0] = buffer->one;
-  else if (bpf_probe_read_user(pieces, count * sizeof(pieces[0]), (void *)buffer->array))
-    return false;
-  __u32 at = 0;
-#pragma unroll
-  for (int index = 0; index < PIECES_QUICK; index++) {
-    if (index >= count || at >= wanted) break;
-    __u64 bytes = pieces[index].bytes;
-    if (bytes == 0) continue;
-    if (bytes > wanted - at) bytes = wanted - at;
-    if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
-    asm volatile("" : "+r"(bytes));
-    asm volatile("" : "+r"(at));
-    if (bytes == 0 || bytes > PAYLOAD_MAX || at > PAYLOAD_MAX - 1) return false;
-    if (bpf_probe_read_user(scratch->payload + at, bytes, (void *)pieces[index].base)) return false;
-    at += bytes;
-  }
-  buffer->filled = at;
-  return true;
-}
-
 static __always_inline void learn_place(struct socket_state *state, struct sock *socket) {
   state->cookie = bpf_get_socket_cookie(socket);
   state->family = socket->__sk_common.skc_family;
+  if (state->family == FAMILY_UNIX) return;
   state->local_port = socket->__sk_common.skc_num;
   state->peer_port = swap_bytes(socket->__sk_common.skc_dport);
 }
@@ -201,12 +92,26 @@ static __always_inline void begin_event(struct scratch *scratch, struct socket_s
   event->peer_port = state->peer_port;
 }
 
+// Both addresses' room holds the beginning of the path.
+static __always_inline void read_path(struct socket_event *event, struct sock *socket) {
+  struct unix_address___path *address = BPF_CORE_READ((struct unix_sock___path *)socket, addr);
+  __u32 at = bpf_core_field_offset(struct unix_address___path, name) + bpf_core_field_offset(struct sockaddr_un___path, sun_path);
+  bpf_probe_read_kernel(event->local_address, PATH_BYTES, (char *)address + at);
+}
+
+static __always_inline bool is_accepted_unix(struct sock *socket) {
+  return is_target(bpf_get_current_pid_tgid() >> 32) && BPF_CORE_READ((struct unix_sock___path *)socket, addr) != NULL;
+}
+
 static __always_inline void report_open(struct sock *socket, struct socket_state *state, __u32 scratch_key) {
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &scratch_key);
   if (!scratch) return;
   begin_event(scratch, state);
   scratch->event.kind = SOCKET_EVENT_OPEN;
-  read_addresses(scratch->event.local_address, scratch->event.peer_address, socket);
+  if (state->family == FAMILY_UNIX)
+    read_path(&scratch->event, socket);
+  else
+    read_addresses(scratch->event.local_address, scratch->event.peer_address, socket);
   submit(scratch, attempt());
 }
 
@@ -215,8 +120,13 @@ static __always_inline struct socket_state *watched(struct sock *socket, __u32 s
   struct socket_state *state = bpf_sk_storage_get(&sockets, socket, 0, 0);
   if (!state) {
     __u16 family = socket->__sk_common.skc_family;
-    if (family != FAMILY_INET && family != FAMILY_INET6) return NULL;
-    if (!is_watched_port(socket->__sk_common.skc_num) || !is_watched_process()) return NULL;
+    if (family == FAMILY_UNIX) {
+      if (!is_accepted_unix(socket)) return NULL;
+    } else if (family != FAMILY_INET && family != FAMILY_INET6) {
+      return NULL;
+    } else if (!is_watched_port(socket->__sk_common.skc_num) || !is_watched_process()) {
+      return NULL;
+    }
     state = bpf_sk_storage_get(&sockets, socket, 0, BPF_SK_STORAGE_GET_F_CREATE);
     if (!state) {
       settle(attempt(), 1);

@@ -36,7 +36,12 @@ export { TcpLedger, type TcpLedgerOptions } from './health/tcp-ledger.ts';
 export { StampLedger, type StampLedgerOptions, type Stamps } from './health/stamp-ledger.ts';
 export { WaitLedger } from './health/wait-ledger.ts';
 export { type DeviceCalls, type EngineSteps, stepQuantileNs } from './health/step-histogram.ts';
-export { type EngineLibraries, EngineProbe } from './live/engine-probe.ts';
+export {
+  AdoptedEngine,
+  type EngineLibraries,
+  EngineProbe,
+  type HandedEngine,
+} from './live/engine-probe.ts';
 export type { FlowStall } from './http2/window-ledger.ts';
 export type { AssemblyOptions } from './options.ts';
 export type {

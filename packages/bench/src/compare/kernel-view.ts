@@ -223,6 +223,10 @@ function costReport(
         runs.map(({ events }) => events / each),
       ),
       figure('reader CPU an event, µs', readerUs),
+      figure(
+        'causes, CPU a request, µs',
+        runs.map(({ causesNs, records }) => causesNs / records.length / 1000),
+      ),
       ...costsByProgram(counted).map(([program, values]) =>
         figure(`program ${program}, ns a run`, values),
       ),

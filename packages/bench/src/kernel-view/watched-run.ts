@@ -14,8 +14,10 @@ export interface WatchedRun {
   readonly records: readonly RequestRecord[];
   readonly events: number;
   readonly dropped: number;
-  /** Of the reader: taking events from the rings, making requests of them, and finding causes. */
+  /** Of the reader: taking events from the rings, and making requests and accounts of them. */
   readonly readerNs: number;
+  /** Of the reader: finding the causes of each request's gaps. */
+  readonly causesNs: number;
   /** Empty unless runs were counted. */
   readonly programs: readonly ProgramCost[];
 }
@@ -55,13 +57,16 @@ export async function watch(
   });
   const before = process.cpuUsage();
   const events = drainAll(probes, pipeline);
+  const reading = process.cpuUsage(before);
   pipeline.close();
-  const used = process.cpuUsage(before);
+  const all = process.cpuUsage(before);
+  const readerNs = (reading.user + reading.system) * 1000;
   return {
     records,
     events,
     dropped: probes.reduce((sum, probe) => sum + probe.losses().dropped, 0),
-    readerNs: (used.user + used.system) * 1000,
+    readerNs,
+    causesNs: (all.user + all.system) * 1000 - readerNs,
     programs: countsRuns ? probes.flatMap((probe) => probe.costs()) : [],
   };
 }

@@ -13,6 +13,8 @@ import type { RequestEnding } from '../requests/request-record.ts';
 
 const prefacePrefix = 'PRI ';
 const [tcpEstablished, tcpFinWait1, tcpClose, tcpCloseWait] = [1, 4, 7, 8];
+/** EPIPE, ECONNRESET. */
+const peerGoneErrors: ReadonlySet<number> = new Set([-32, -104]);
 const noBytes = new Uint8Array(0);
 const nothing: readonly RequestDraft[] = [];
 
@@ -33,6 +35,8 @@ export class Connection {
   #sent: number | undefined;
   #isMidway: boolean;
   #hasServerClosed = false;
+  /** The peer of a Unix socket sends no more. */
+  #isPeerDone = false;
 
   constructor(event: SocketEvent, context: Omit<ConversationContext, 'place'>) {
     this.place = {
@@ -54,7 +58,7 @@ export class Connection {
     else if (event.kind === 'state') return this.#changeState(event);
     else if (event.kind === 'receive') this.#receive(event);
     else this.#send(event);
-    return false;
+    return event.isUnix && this.#isUnixOver(event);
   }
 
   open(): Iterable<RequestDraft> {
@@ -92,7 +96,7 @@ export class Connection {
 
   #send(event: SocketEvent): void {
     if (event.result < 0) {
-      if (event.result === -32 || event.result === -104) this.#conversation?.peerGone(event.timeNs);
+      if (peerGoneErrors.has(event.result)) this.#conversation?.peerGone(event.timeNs);
       return;
     }
     const isWhole =
@@ -100,6 +104,14 @@ export class Connection {
     this.#sent = event.offset + event.result;
     if (!isWhole) this.#lose('send');
     this.#conversation?.send(operationOf(event), bytesOf(event));
+  }
+
+  /** The end of a Unix socket shows where the peer's is: at the end of what it sends, once all is answered, or by a send that fails. */
+  #isUnixOver({ kind, result, timeNs }: SocketEvent): boolean {
+    const hasFailed = kind === 'send' && peerGoneErrors.has(result);
+    if (hasFailed) this.#conversation?.close('peer-reset', timeNs);
+    if (kind === 'receive' && result === 0) this.#isPeerDone = true;
+    return hasFailed || (this.#isPeerDone && [...this.open()].length === 0);
   }
 
   #lose(direction: 'receive' | 'send'): void {

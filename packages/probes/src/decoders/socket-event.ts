@@ -35,8 +35,11 @@ export interface SocketEvent {
   readonly head: Uint8Array;
   /** Last bytes of the operation, where `head` is not all of it. */
   readonly tail: Uint8Array;
+  /** Of a Unix socket the path, of which only the beginning is told. */
   readonly localAddress: string;
   readonly peerAddress: string;
+  /** Such a connection has no port, and its end is not told. */
+  readonly isUnix: boolean;
 }
 
 /*
@@ -58,7 +61,10 @@ const kinds: readonly (SocketEventKind | undefined)[] = [
 const flagMidway = 1;
 const flagNoBuffer = 2;
 const flagNoSpace = 4;
+const familyUnix = 1;
 const familyInet = 2;
+/** What the record holds of a Unix socket's path. */
+const pathBytes = 32;
 const noBytes = new Uint8Array(0);
 
 /** Reads one record. Hot path: once an event; allocates the event and the views of its bytes. Throws `PROBES_EVENT_INVALID`. */
@@ -79,6 +85,7 @@ export function decodeSocketEvent(view: DataView, at: number, byteLength: number
   const payloadAt = view.byteOffset + at + socketEventHeadBytes;
   const flags = view.getUint8(at + 57);
   const isOpen = kind === 'open';
+  const isUnix = view.getUint8(at + 59) === familyUnix;
   return {
     kind,
     timeNs: readUint64(view, at),
@@ -98,7 +105,8 @@ export function decodeSocketEvent(view: DataView, at: number, byteLength: number
     head: bytesOf(view, payloadAt, headBytes),
     tail: bytesOf(view, payloadAt + headBytes, tailBytes),
     localAddress: isOpen ? readAddress(view, at + 64, view.getUint8(at + 59)) : '',
-    peerAddress: isOpen ? readAddress(view, at + 80, view.getUint8(at + 59)) : '',
+    peerAddress: isOpen && !isUnix ? readAddress(view, at + 80, view.getUint8(at + 59)) : '',
+    isUnix,
   };
 }
 
@@ -106,7 +114,18 @@ function bytesOf(view: DataView, at: number, count: number): Uint8Array {
   return count === 0 ? noBytes : new Uint8Array(view.buffer, at, count);
 }
 
+/** Of a Unix socket the path, which takes the room of both addresses; an abstract one begins with @. */
+function readPath(view: DataView, at: number): string {
+  const bytes = Buffer.from(view.buffer, view.byteOffset + at, pathBytes);
+  const isAbstract = bytes[0] === 0;
+  const from = isAbstract ? 1 : 0;
+  const end = bytes.indexOf(0, from);
+  const path = bytes.toString('utf8', from, end < 0 ? pathBytes : end);
+  return `${isAbstract ? '@' : ''}${path}${end < 0 ? '…' : ''}`;
+}
+
 function readAddress(view: DataView, at: number, family: number): string {
+  if (family === familyUnix) return readPath(view, at);
   if (family === familyInet) {
     return [0, 1, 2, 3].map((index) => view.getUint8(at + index)).join('.');
   }

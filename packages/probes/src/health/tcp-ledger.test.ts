@@ -159,10 +159,25 @@ test('a send that slept, and the time until the next after one that left no room
   const ledger = new TcpLedger();
   ledger.push({ ...calm, acked: 0, written: 0 });
   const us = 1_000;
-  ledger.pushSend(calm.cookie, { beginNs: 1_000 * us, timeNs: 1_100 * us, hasNoSpace: false, endOffset: 0 });
-  ledger.pushSend(calm.cookie, { beginNs: 2_000 * us, timeNs: 2_500 * us, hasNoSpace: false, endOffset: 0 });
+  ledger.pushSend(calm.cookie, {
+    beginNs: 1_000 * us,
+    timeNs: 1_100 * us,
+    hasNoSpace: false,
+    endOffset: 0,
+  });
+  ledger.pushSend(calm.cookie, {
+    beginNs: 2_000 * us,
+    timeNs: 2_500 * us,
+    hasNoSpace: false,
+    endOffset: 0,
+  });
   ledger.pushSend(calm.cookie, { beginNs: 0, timeNs: 3_000 * us, hasNoSpace: true, endOffset: 0 });
-  ledger.pushSend(calm.cookie, { beginNs: 3_900 * us, timeNs: 3_900 * us, hasNoSpace: true, endOffset: 0 });
+  ledger.pushSend(calm.cookie, {
+    beginNs: 3_900 * us,
+    timeNs: 3_900 * us,
+    hasNoSpace: true,
+    endOffset: 0,
+  });
   ledger.push({ ...calm, kind: 'released', timeNs: 5_000 * us, acked: 0, written: 9 });
   assert.deepEqual(
     ledger.of(calm.cookie)?.episodes(0, 9_000 * us, () => undefined),

@@ -1,10 +1,18 @@
-import { attachUprobe, type Link, type LoadedObject } from '@millrace/bpf';
+import {
+  type AdoptedParts,
+  attachUprobe,
+  type HandedOver,
+  type Link,
+  type LoadedObject,
+  takeOver,
+} from '@millrace/bpf';
 import {
   type DeviceCalls,
   type EngineSteps,
   readDeviceCalls,
   readEngineSteps,
 } from '../health/step-histogram.ts';
+import type { MapHolder } from './watch-filter.ts';
 import { ProbeObject, type ProgramCost, type ProgramState } from './probe-object.ts';
 
 /** Where in a process the engine's own calls are. */
@@ -53,15 +61,20 @@ export class EngineProbe implements Disposable {
   }
 
   steps(): EngineSteps | undefined {
-    return this.#has('on_decoded')
-      ? readEngineSteps(this.#object.loaded.map('steps').lookupPerCpu(0) ?? [])
-      : undefined;
+    return stepsOf(this.#object.loaded, this.programs);
   }
 
   deviceCalls(): DeviceCalls | undefined {
-    return this.#has('on_launch')
-      ? readDeviceCalls(this.#object.loaded.map('device').lookupPerCpu(0) ?? [])
-      : undefined;
+    return deviceCallsOf(this.#object.loaded, this.programs);
+  }
+
+  /** Leaves the probe to what this process executes next, as `AdoptedEngine` takes it. */
+  handOver(): HandedEngine {
+    const maps = [
+      ...(has(this.programs, 'on_decoded') ? ['steps'] : []),
+      ...(has(this.programs, 'on_launch') ? ['device'] : []),
+    ];
+    return { programs: this.programs, parts: this.#object.handOver(maps) };
   }
 
   costs(): readonly ProgramCost[] {
@@ -71,10 +84,53 @@ export class EngineProbe implements Disposable {
   [Symbol.dispose](): void {
     this.#object[Symbol.dispose]();
   }
+}
 
-  #has(program: string): boolean {
-    return this.programs.some(({ name, isAttached }) => name === program && isAttached);
+/** Probes of one engine as one program leaves them to the next that the process executes. */
+export interface HandedEngine {
+  readonly programs: readonly ProgramState[];
+  readonly parts: HandedOver;
+}
+
+/** Probes of one engine that were attached before this program began. Disposing detaches. */
+export class AdoptedEngine implements Disposable {
+  readonly programs: readonly ProgramState[];
+  readonly #parts: AdoptedParts;
+
+  /** Throws what @millrace/bpf throws where a descriptor is none. */
+  constructor({ programs, parts }: HandedEngine) {
+    this.programs = programs;
+    this.#parts = takeOver(parts);
   }
+
+  steps(): EngineSteps | undefined {
+    return stepsOf(this.#parts, this.programs);
+  }
+
+  deviceCalls(): DeviceCalls | undefined {
+    return deviceCallsOf(this.#parts, this.programs);
+  }
+
+  [Symbol.dispose](): void {
+    this.#parts[Symbol.dispose]();
+  }
+}
+
+function stepsOf(holder: MapHolder, programs: readonly ProgramState[]): EngineSteps | undefined {
+  if (!has(programs, 'on_decoded')) return undefined;
+  return readEngineSteps(holder.map('steps').lookupPerCpu(0) ?? []);
+}
+
+function deviceCallsOf(
+  holder: MapHolder,
+  programs: readonly ProgramState[],
+): DeviceCalls | undefined {
+  if (!has(programs, 'on_launch')) return undefined;
+  return readDeviceCalls(holder.map('device').lookupPerCpu(0) ?? []);
+}
+
+function has(programs: readonly ProgramState[], program: string): boolean {
+  return programs.some(({ name, isAttached }) => name === program && isAttached);
 }
 
 /** A library may lack some of the calls: it is attached to those that it has, and to one at least. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireKernel } from '@millrace/bpf/testing';
@@ -98,6 +101,41 @@ test('other ports and other processes are left alone', async (t) => {
     assert.deepEqual(collect(probe), []);
     assert.equal(probe.losses().attempted, 0);
   }
+});
+
+test('requests over a Unix socket of a watched process are seen, and the client is no server', async (t) => {
+  if (!requireKernel(t)) return;
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-unix-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 's');
+  const server = http.createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(chunkOf('a'));
+    response.end(chunkOf('b'));
+  });
+  closeAfter(t, server);
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  using probe = new KernelProbe('sockets', { ports: [], tgids: [process.pid] });
+  const agent = new http.Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  for (const target of ['/first', '/second']) {
+    const request = http.request({ socketPath: path, path: target, method: 'POST', agent });
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+  }
+  const records = collect(probe);
+  assert.deepEqual(
+    records.map(({ route, contentChunks, localPort }) => [route, contentChunks, localPort]),
+    [
+      ['/first', 2, 0],
+      ['/second', 2, 0],
+    ],
+  );
+  assert.ok(path.startsWith((records[0]?.localAddress ?? '').replace('…', '')));
+  assert.equal(records[0]?.peerAddress, '');
 });
 
 test('a port that a watched process opens later is watched', async (t) => {

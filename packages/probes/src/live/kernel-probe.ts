@@ -1,19 +1,17 @@
 import { openRingBuffer, readKernelBtf, type RingBuffer } from '@millrace/bpf';
-import type { HandedProbe, KernelProbeName, RecordVisitor } from './probe-form.ts';
+import {
+  filtersOf,
+  type HandedProbe,
+  type KernelProbeName,
+  type RecordVisitor,
+} from './probe-form.ts';
 import {
   type LossCounts,
   ProbeObject,
   type ProgramCost,
   type ProgramState,
 } from './probe-object.ts';
-import { filterConstants, type FilterMap, ProbeFilter, type WatchFilter } from './watch-filter.ts';
-
-/** What of the filter each probe goes by. */
-const filtersOf: Readonly<Record<KernelProbeName, readonly FilterMap[]>> = {
-  sockets: ['ports', 'port_marks', 'targets', 'target_marks'],
-  'tcp-health': ['port_marks'],
-  'run-queue': ['targets', 'target_marks'],
-};
+import { filterConstants, ProbeFilter, type WatchFilter } from './watch-filter.ts';
 
 /** A probe in the kernel, with its ring. Disposing detaches it, and nothing of it is left. */
 export class KernelProbe implements Disposable {
@@ -85,7 +83,7 @@ export class KernelProbe implements Disposable {
 
   /** Leaves the probe to what this process executes next, as `AdoptedProbe` takes it. */
   handOver(): HandedProbe {
-    const parts = this.#object.handOver(['events', 'losses']);
+    const parts = this.#object.handOver(['events', 'losses', ...filtersOf[this.name]]);
     return { name: this.name, programs: this.programs, parts };
   }
 

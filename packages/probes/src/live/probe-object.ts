@@ -78,9 +78,11 @@ export class ProbeObject implements Disposable {
     return sumLosses(this.loaded.map('losses'));
   }
 
-  /** Leaves maps, by name, and everything attached to what this process executes next. */
-  handOver(maps: readonly string[]): HandedOver {
-    const links = this.#links.map((link, index) => [`link-${index}`, link] as const);
+  /** Leaves maps, by name, and everything attached, `further` links too, to what this process executes next. */
+  handOver(maps: readonly string[], further: readonly Link[] = []): HandedOver {
+    const links = [...this.#links, ...further].map(
+      (link, index) => [`link-${index}`, link] as const,
+    );
     return handOver({
       maps: maps.map((name) => this.loaded.map(name)),
       links: Object.fromEntries(links),

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { attachCgroup, openRingBuffer, type RingBuffer } from '@millrace/bpf';
 import { UnsupportedError } from '@millrace/stdx';
-import type { RecordVisitor } from './probe-form.ts';
+import { filtersOf, type HandedProbe, type RecordVisitor } from './probe-form.ts';
 import {
   type LossCounts,
   ProbeObject,
@@ -28,7 +28,7 @@ export class StampsProbe implements Disposable {
     this.#object = new ProbeObject({
       name: 'stamps',
       ...(leftNsMin === undefined ? {} : { constants: { left_ns_min: leftNsMin } }),
-      prepare: (loaded) => new ProbeFilter(loaded, ['port_marks']).addPorts(ports),
+      prepare: (loaded) => new ProbeFilter(loaded, filtersOf.stamps).addPorts(ports),
       attach: (loaded, program) => [attachCgroup(loaded.program(program), root)],
     });
     this.#ring = openRingBuffer(this.#object.loaded.map('events'), { wait: 'timer' });
@@ -40,7 +40,7 @@ export class StampsProbe implements Disposable {
 
   /** Watches further ports. */
   addPorts(ports: readonly number[]): void {
-    new ProbeFilter(this.#object.loaded, ['port_marks']).addPorts(ports);
+    new ProbeFilter(this.#object.loaded, filtersOf.stamps).addPorts(ports);
   }
 
   drain(visit: RecordVisitor, recordsMax: number): number {
@@ -53,6 +53,12 @@ export class StampsProbe implements Disposable {
 
   losses(): LossCounts {
     return this.#object.losses();
+  }
+
+  /** Leaves the probe to what this process executes next, as `AdoptedProbe` takes it. */
+  handOver(): HandedProbe {
+    const parts = this.#object.handOver(['events', 'losses', ...filtersOf.stamps]);
+    return { name: this.name, programs: this.programs, parts };
   }
 
   [Symbol.dispose](): void {

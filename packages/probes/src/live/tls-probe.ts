@@ -1,6 +1,12 @@
-import { attachTrace, attachUprobe, type Link, openRingBuffer, type RingBuffer } from '@millrace/bpf';
+import {
+  attachTrace,
+  attachUprobe,
+  type Link,
+  openRingBuffer,
+  type RingBuffer,
+} from '@millrace/bpf';
 import { messageOf } from '@millrace/stdx';
-import type { RecordVisitor } from './probe-form.ts';
+import type { HandedProbe, RecordVisitor } from './probe-form.ts';
 import {
   type LossCounts,
   ProbeObject,
@@ -89,6 +95,12 @@ export class TlsProbe implements Disposable {
 
   losses(): LossCounts {
     return this.#object.losses();
+  }
+
+  /** Leaves the probe to what this process executes next, as `AdoptedProbe` takes it. */
+  handOver(): HandedProbe {
+    const parts = this.#object.handOver(['events', 'losses'], this.#links);
+    return { name: this.name, programs: this.programs, parts };
   }
 
   [Symbol.dispose](): void {

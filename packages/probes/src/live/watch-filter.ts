@@ -1,4 +1,4 @@
-import type { BpfMap, ConstantValue, LoadedObject } from '@millrace/bpf';
+import type { BpfMap, ConstantValue } from '@millrace/bpf';
 import { ProbesError } from '../errors.ts';
 
 /** Which servers are watched. */
@@ -38,13 +38,18 @@ export function filterConstants(filter: WatchFilter): Readonly<Record<string, Co
 /** Maps of filter.h that a probe's programs use. */
 export type FilterMap = 'ports' | 'port_marks' | 'targets' | 'target_marks';
 
+/** Who has a probe's maps: the object that this process loaded, or what it was handed. */
+export interface MapHolder {
+  map(name: string): BpfMap;
+}
+
 /** What of the filter a probe goes by; its programs look at the marks first. */
 export class ProbeFilter {
-  readonly #loaded: LoadedObject;
+  readonly #holder: MapHolder;
   readonly #maps: readonly FilterMap[];
 
-  constructor(loaded: LoadedObject, maps: readonly FilterMap[]) {
-    this.#loaded = loaded;
+  constructor(holder: MapHolder, maps: readonly FilterMap[]) {
+    this.#holder = holder;
     this.#maps = maps;
   }
 
@@ -80,7 +85,7 @@ export class ProbeFilter {
   }
 
   #map(name: FilterMap): BpfMap | undefined {
-    return this.#maps.includes(name) ? this.#loaded.map(name) : undefined;
+    return this.#maps.includes(name) ? this.#holder.map(name) : undefined;
   }
 }
 

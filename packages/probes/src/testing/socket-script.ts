@@ -18,6 +18,7 @@ const blank: SocketEvent = {
   isMidway: false,
   lacksBuffer: false,
   hasNoSpace: false,
+  isUnix: false,
   head: noBytes,
   tail: noBytes,
   localAddress: '',

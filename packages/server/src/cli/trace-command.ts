@@ -11,10 +11,10 @@ import { traceLineJsonSchema } from '../trace/trace-schema.ts';
 import { TracePipeline } from '../trace/trace-pipeline.ts';
 import {
   becomeUnprivileged,
-  type HandedTrace,
   handedVariable,
   UnprivilegedTrace,
 } from '../trace/unprivileged-trace.ts';
+import type { HandedTrace } from '../trace/trace-form.ts';
 import { resolveWatch, type Watched } from '../trace/watch-choice.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -38,7 +38,7 @@ const settingsTable: SettingTable = {
   },
   tls: {
     kind: 'switch',
-    help: 'follow what passes through OpenSSL too; such requests have no address',
+    help: 'follow what passes through OpenSSL too, joined to its TCP connection',
   },
   json: { kind: 'switch', help: 'one object a line for each finished request' },
   prometheus: {
@@ -78,7 +78,11 @@ const settingsTable: SettingTable = {
   },
   unprivileged: {
     kind: 'switch',
-    help: 'give up every privilege once attached; servers and engines that come later are not found',
+    help: 'refuse to go on with any privilege once attached; by default they are kept only where something needs them',
+  },
+  privileged: {
+    kind: 'switch',
+    help: 'keep privileges: follow engines and uses of OpenSSL that start later, and turn off probes over their budget',
   },
   replay: { kind: 'text', value: 'FILE', help: 'tell a recording again, without privileges' },
   help: { kind: 'switch', help: 'say this' },
@@ -86,6 +90,8 @@ const settingsTable: SettingTable = {
 
 const costPercentMax = 5;
 const droppedShareMax = 0.1;
+
+const privilegedFlags = ['privileged', 'record', 'probe-cpu-percent-max'] as const;
 
 type Values = ReadonlyMap<string, string | number | boolean>;
 
@@ -116,9 +122,6 @@ export async function runTraceCommand(
 async function follow(values: Values, terminal: Terminal): Promise<number> {
   const handed = handedTraceOf(values, terminal);
   const watched = handed?.watched ?? watchedOf(values);
-  if (values.get('unprivileged') === true && handed === undefined) {
-    return explained(() => becomeUnprivileged(watched, terminal.env));
-  }
   const ending = new AbortController();
   const epochNs = Date.now() * 1e6 - Number(process.hrtime.bigint());
   let losses: () => Readonly<Record<string, LossCounts>> = () => ({});
@@ -152,6 +155,9 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
             }),
         )
       : new UnprivilegedTrace(handed, pipeline);
+  if (live instanceof LiveTrace && !keepsPrivileges(values)) {
+    return explained(() => becomeUnprivileged(live.handOver(), terminal.env));
+  }
   losses = () => Object.fromEntries(live.status.map((probe) => [probe.name, probe.losses]));
   describeStart(watched, live, terminal);
   using _signals = endOnSignal(ending);
@@ -201,14 +207,19 @@ function watchedOf(values: Values): Watched {
 /** What the program before this one has attached, where it gave up its privileges. */
 function handedTraceOf(values: Values, terminal: Terminal): HandedTrace | undefined {
   const handed = terminal.env[handedVariable];
-  if (values.get('unprivileged') !== true) return undefined;
-  for (const flag of ['record', 'tls']) {
-    if (!values.has(flag)) continue;
+  for (const flag of privilegedFlags) {
+    if (!values.has(flag) || values.get('unprivileged') !== true) continue;
     throw new ServerError(`--${flag} and --unprivileged are both given; give one`, {
       code: 'SERVER_SETTING_INVALID',
     });
   }
+  if (keepsPrivileges(values)) return undefined;
   return handed === undefined ? undefined : (JSON.parse(handed) as HandedTrace);
+}
+
+/** A recording is a file of whoever asked for it; what probes cost only who has privileges may ask. */
+function keepsPrivileges(values: Values): boolean {
+  return privilegedFlags.some((flag) => values.has(flag));
 }
 
 /** Says what a fault of the kernel view may need. */

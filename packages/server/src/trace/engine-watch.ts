@@ -1,4 +1,10 @@
-import { EngineProbe, stepQuantileNs } from '@millrace/probes';
+import {
+  type DeviceCalls,
+  EngineProbe,
+  type EngineSteps,
+  type HandedEngine,
+  stepQuantileNs,
+} from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
 import { findEngineLibraries } from './engine-libraries.ts';
 
@@ -27,27 +33,44 @@ export class EngineWatch implements Disposable {
 
   /** What the engines did, a line each. */
   describe(): readonly string[] {
-    const lines = [...this.#faults];
-    for (const [tgid, probe] of this.#probes) {
-      const steps = probe.steps();
-      if (steps !== undefined && steps.steps > 0) {
-        const ms = (q: number): string => (stepQuantileNs(steps, q) / 1e6).toFixed(1);
-        lines.push(
-          `engine of ${tgid}: ${steps.steps} calls of llama_decode, ${(steps.tokens / steps.steps).toFixed(1)} tokens each; ${ms(0.5)} ms at the median, ${ms(0.99)} ms at the 99th percentile`,
-        );
-      }
-      const calls = probe.deviceCalls();
-      if (calls !== undefined) {
-        lines.push(
-          `CUDA of ${tgid}: ${calls.launches} launches, ${calls.bytesToDevice} bytes to the device, ${calls.bytesFromDevice} from it`,
-        );
-      }
-    }
-    return lines;
+    return [...this.#faults, ...describeEngines(this.#probes)];
+  }
+
+  /** Leaves the probes, by process, to what this process executes next. */
+  handOver(): Readonly<Record<string, HandedEngine>> {
+    return Object.fromEntries(
+      Array.from(this.#probes, ([tgid, probe]) => [tgid, probe.handOver()]),
+    );
   }
 
   [Symbol.dispose](): void {
     for (const probe of this.#probes.values()) probe[Symbol.dispose]();
     this.#probes.clear();
   }
+}
+
+interface SeenEngine {
+  steps(): EngineSteps | undefined;
+  deviceCalls(): DeviceCalls | undefined;
+}
+
+/** What engines did, by process, a line each. */
+export function describeEngines(engines: ReadonlyMap<number, SeenEngine>): readonly string[] {
+  const lines: string[] = [];
+  for (const [tgid, probe] of engines) {
+    const steps = probe.steps();
+    if (steps !== undefined && steps.steps > 0) {
+      const ms = (q: number): string => (stepQuantileNs(steps, q) / 1e6).toFixed(1);
+      lines.push(
+        `engine of ${tgid}: ${steps.steps} calls of llama_decode, ${(steps.tokens / steps.steps).toFixed(1)} tokens each; ${ms(0.5)} ms at the median, ${ms(0.99)} ms at the 99th percentile`,
+      );
+    }
+    const calls = probe.deviceCalls();
+    if (calls !== undefined) {
+      lines.push(
+        `CUDA of ${tgid}: ${calls.launches} launches, ${calls.bytesToDevice} bytes to the device, ${calls.bytesFromDevice} from it`,
+      );
+    }
+  }
+  return lines;
 }

@@ -29,6 +29,11 @@ export function findListeningServers(procPath = '/proc'): readonly ListeningServ
   });
 }
 
+/** Ports of TCP that are listened on in the network namespace of this process, whoever does. */
+export function portsListenedOn(procPath = '/proc'): readonly number[] {
+  return [...new Set(listeningPorts(`${procPath}/self`).values())];
+}
+
 /** A process and all that descend from it. */
 export function familyOf(tgid: number, procPath = '/proc'): readonly number[] {
   const all = processes(procPath);

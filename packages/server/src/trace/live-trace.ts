@@ -4,10 +4,8 @@ import {
   encodeRecordedEvent,
   encodeRecordingHead,
   KernelProbe,
-  type LossCounts,
   type ProbeBudget,
   probeToShed,
-  type ProgramState,
   StampsProbe,
   TlsProbe,
 } from '@millrace/probes';
@@ -17,6 +15,7 @@ import { EngineWatch } from './engine-watch.ts';
 import { findListeningServers } from './listening-servers.ts';
 import { ProbeMeter } from './probe-meter.ts';
 import type { TracePipeline } from './trace-pipeline.ts';
+import type { HandedTrace, ProbeStatus } from './trace-form.ts';
 import type { Watched } from './watch-choice.ts';
 
 interface LiveTraceOptions {
@@ -32,13 +31,6 @@ interface LiveTraceOptions {
   readonly meterEveryMs?: number;
   /** A probe was turned off. */
   readonly onShed: (probe: string, reason: string) => void;
-}
-
-/** The probes of a live trace, and how they stand. */
-export interface ProbeStatus {
-  readonly name: string;
-  readonly programs: readonly ProgramState[];
-  readonly losses: LossCounts;
 }
 
 type AnyProbe = KernelProbe | TlsProbe | StampsProbe;
@@ -109,6 +101,16 @@ export class LiveTrace implements Disposable {
   /** What was seen inside engines, a line each. */
   engines(): readonly string[] {
     return this.#engines.describe();
+  }
+
+  /** Leaves everything attached to what this process executes next, which must follow. */
+  handOver(): HandedTrace {
+    return {
+      watched: this.#options.watched,
+      probes: this.#all.map((probe) => probe.handOver()),
+      engines: this.#engines.handOver(),
+      missing: this.#missing,
+    };
   }
 
   /** Follows until the signal aborts. */
@@ -236,7 +238,7 @@ export class LiveTrace implements Disposable {
     for (const tgid of further) this.#processes.add(tgid);
     this.#engines.add(further);
     this.#addTls(further);
-    for (const probe of this.#probes) if (probe !== this.#sockets) probe.addProcesses(further);
+    for (const probe of this.#probes) probe.addProcesses(further);
   }
 
   /** A process without OpenSSL has nothing to follow there. */

@@ -70,8 +70,8 @@ function identityOf(
     protocol: record.protocol,
     connection: String(record.cookie),
     stream_id: record.protocol === 'h2' ? record.streamId : null,
-    local: `${record.localAddress}:${record.localPort}`,
-    peer: `${record.peerAddress}:${record.peerPort}`,
+    local: placeOf(record.localAddress, record.localPort),
+    peer: placeOf(record.peerAddress, record.peerPort),
     method: record.method,
     route: record.route,
     model: record.model ?? null,
@@ -82,6 +82,11 @@ function identityOf(
     grpc_status: record.grpcStatus ?? null,
     reset_code: record.resetCode ?? null,
   };
+}
+
+/** Unix sockets have no port. */
+function placeOf(address: string, port: number): string {
+  return port === 0 ? address : `${address}:${port}`;
 }
 
 function countsOf(

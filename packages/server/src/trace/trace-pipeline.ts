@@ -172,7 +172,11 @@ export class TracePipeline {
       return isInOrder ? { ...known, ...exact } : known;
     };
     const attribution = explain(record, { ...evidence, stamps });
-    this.#options.onRequest({ record: seen, attribution, tcp: health?.figures(record.startNs, untilNs) });
+    this.#options.onRequest({
+      record: seen,
+      attribution,
+      tcp: health?.figures(record.startNs, untilNs),
+    });
   }
 }
 

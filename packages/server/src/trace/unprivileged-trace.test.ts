@@ -15,13 +15,13 @@ import { FakeTerminal } from '../testing/fake-terminal.ts';
 
 const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
 
-test('a trace that gave up its privileges has no capability in any thread, and tells every request', async (t) => {
+test('a trace gives up its privileges by itself: no thread has a capability, and every request is told', async (t) => {
   if (!requireKernel(t, ['CAP_BPF', 'CAP_PERFMON', 'CAP_SYS_ADMIN'])) return;
   const server = createServer((_, response) => response.end('x'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const args = ['trace', '--json', '--unprivileged', `--port=${port}`, '--requests=3'];
+  const args = ['trace', '--json', `--port=${port}`, '--requests=3'];
   const trace = spawn(process.execPath, ['--conditions=@millrace/source', program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -61,4 +61,38 @@ test('a recording and no privileges are not asked for together', async () => {
     code: 'SERVER_SETTING_INVALID',
     message: /--record and --unprivileged/,
   });
+});
+
+test('a server that starts later is found without privileges', async (t) => {
+  if (!requireKernel(t, ['CAP_BPF', 'CAP_PERFMON', 'CAP_SYS_ADMIN'])) return;
+  const args = ['--conditions=@millrace/source', program, 'trace', '--json', '--unprivileged'];
+  const trace = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.after(() => trace.kill('SIGKILL'));
+  let [out, err] = ['', ''];
+  trace.stdout.on('data', (piece: Buffer) => (out += String(piece)));
+  trace.stderr.on('data', (piece: Buffer) => (err += String(piece)));
+  while (!err.includes('watching') && trace.exitCode === null) await sleep(20);
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.end('data: {"model":"later","choices":[{"delta":{"content":"a"}}]}\n\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  // It looks for servers every two seconds; what came before is not told.
+  for (let tries = 0; tries < 60 && !out.includes(`127.0.0.1:${port}`); tries += 1) {
+    const url = `http://127.0.0.1:${port}/v1/chat/completions`;
+    const headers = { connection: 'close' };
+    const body = '{"model":"later","messages":[],"stream":true}';
+    await (await fetch(url, { method: 'POST', headers, body })).text();
+    await sleep(200);
+  }
+  assert.ok(out.includes(`127.0.0.1:${port}`), err);
+  trace.kill('SIGTERM');
+  const [status] = (await once(trace, 'close')) as [number | null];
+  assert.equal(status, 0, err);
 });
