@@ -47,7 +47,10 @@ export async function measureKernelView(options: KernelViewOptions): Promise<Com
     const started = await millraceSide('engine', options.model, []).start();
     if ('unavailable' in started) throw new Error(started.unavailable);
     await using server = started;
-    const cost = await costOf({ name: 'Millrace engine', server }, { ...options, each: 16 });
+    const cost = await costOf(
+      { name: 'Millrace engine', server },
+      { ...options, each: Math.min(16, options.requests) },
+    );
     figures.push(...cost.figures);
     goals.push(...cost.goals);
   }
