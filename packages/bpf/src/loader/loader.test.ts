@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { fork, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -97,6 +97,32 @@ test('a descriptor that is none is not taken over', () => {
     code: 'BPF_PRIVILEGE_FAILED',
     message: /9999.*EBADF/,
   });
+});
+
+test('a loader keeps three capabilities in all its threads, and a fourth where it is to give pins away', async (t) => {
+  if (!requirePrivileges(t)) return;
+  const entry = fileURLToPath(new URL('./loader.entry.ts', import.meta.url));
+  const [three, four] = [(1n << 39n) | (1n << 38n) | (1n << 12n), 1n];
+  for (const [args, kept] of [
+    [[], three],
+    [['gives'], three | four],
+  ] as const) {
+    const loader = fork(entry, args, { serialization: 'advanced', stdio: [0, 1, 2, 'ipc'] });
+    t.after(() => loader.kill('SIGKILL'));
+    assert.deepEqual(await once(loader, 'message'), ['ready', undefined]);
+    const tasks = readdirSync(`/proc/${loader.pid}/task`);
+    assert.ok(tasks.length >= 2, 'Node has several threads');
+    for (const task of tasks) {
+      const status = readFileSync(`/proc/${loader.pid}/task/${task}/status`, 'utf8');
+      for (const set of ['CapPrm', 'CapEff', 'CapBnd']) {
+        const found = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1];
+        assert.equal(BigInt(`0x${found}`), kept, `${set} of a thread of ${args.join()}`);
+      }
+    }
+    const exit = once(loader, 'exit');
+    loader.kill('SIGKILL');
+    await exit;
+  }
 });
 
 test('each link is told by itself: attached, or why not', async (t) => {

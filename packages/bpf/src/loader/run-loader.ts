@@ -31,7 +31,8 @@ function ask(
   { loadMsMax = loadMsDefault, clock = systemClock }: LoaderOptions,
 ): Promise<LoaderAnswer> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const loader = fork(new URL(`./loader.entry.${extension}`, import.meta.url), {
+  const args = request.owner === undefined ? [] : ['gives'];
+  const loader = fork(new URL(`./loader.entry.${extension}`, import.meta.url), args, {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
@@ -41,7 +42,11 @@ function ask(
       answer = failure(`load in a process of its own: no answer within ${loadMsMax} ms`);
       loader.kill('SIGKILL');
     });
-    loader.once('message', (message) => (answer = message as LoaderAnswer));
+    // It begins by giving up what it does not need, and by reading nothing until then.
+    loader.on('message', (message) => {
+      if (message === 'ready') loader.send(request, () => undefined);
+      else answer = message as LoaderAnswer;
+    });
     loader.once('error', (error) => (answer ??= failure(`start a loader: ${error.message}`)));
     // An answer counts once the loader is gone, and its capabilities with it.
     loader.once('close', (status, signal) => {
@@ -51,7 +56,6 @@ function ask(
           failure(`load in a process of its own: it ended (${signal ?? status}) without an answer`),
       );
     });
-    loader.send(request, () => undefined);
   });
 }
 

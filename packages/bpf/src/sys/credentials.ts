@@ -1,9 +1,16 @@
+import { readFileSync } from 'node:fs';
 import koffi, { type LibraryHandle } from 'koffi';
 import { BpfError } from '../errors.ts';
 import { describeErrno } from './errno.ts';
 
 /** Numbers of linux/prctl.h. */
-const prctl = { boundingDrop: 24, noNewPrivileges: 38, ambient: 47, ambientClearAll: 4 } as const;
+const prctl = {
+  boundingDrop: 24,
+  noNewPrivileges: 38,
+  ambient: 47,
+  ambientRaise: 2,
+  ambientClearAll: 4,
+} as const;
 /** linux/capability.h, _LINUX_CAPABILITY_VERSION_3; its structure has three words for each half. */
 const capabilityVersion = 0x2008_0522;
 const capabilityWords = 6;
@@ -44,6 +51,57 @@ export function dropPrivileges(identity: Identity | undefined): void {
   const capset = library.func('capset', 'int', ['void *', 'void *']);
   must('capset', capset(header, new Uint32Array(capabilityWords)) as number);
   must('no_new_privs', control(prctl.noNewPrivileges, 1, 0, 0, 0) as number);
+}
+
+/**
+ * Leaves the calling thread, and what it executes, none but these capabilities, as far as it has them; answers whether there
+ * was anything to take. Other threads keep theirs until the process executes another program, which must follow then.
+ * Throws `BPF_PRIVILEGE_FAILED`.
+ */
+export function keepCapabilities(kept: readonly number[]): boolean {
+  const status = readFileSync('/proc/thread-self/status', 'utf8');
+  const setOf = (name: string): bigint =>
+    BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1] ?? '0'}`);
+  const wanted = kept.reduce((sum, capability) => sum | (1n << BigInt(capability)), 0n);
+  const [permitted, bounding] = [setOf('CapPrm'), setOf('CapBnd')];
+  // Without its capabilities a program gets those of the bounding set again where root executes it.
+  const isRoot = process.geteuid?.() === 0;
+  if ((permitted & ~wanted) === 0n && (!isRoot || (bounding & ~wanted) === 0n)) return false;
+  const library = koffi.load('libc.so.6');
+  const control = library.func('prctl', 'int', [
+    'int',
+    'uint64_t',
+    'uint64_t',
+    'uint64_t',
+    'uint64_t',
+  ]);
+  const must = (what: string, result: number): void => {
+    if (result >= 0) return;
+    throw new BpfError(`keep few capabilities: ${what}: ${describeErrno(-koffi.errno())}`, {
+      code: 'BPF_PRIVILEGE_FAILED',
+    });
+  };
+  for (let capability = 0n; capability < capabilitiesMax && isRoot; capability += 1n) {
+    if (((bounding & ~wanted) >> capability) % 2n === 0n) continue;
+    must(
+      `take ${capability} from the bounding set`,
+      control(prctl.boundingDrop, capability, 0, 0, 0) as number,
+    );
+  }
+  const left = permitted & wanted;
+  const [low, high] = [Number(left & 0xffff_ffffn), Number(left >> 32n)];
+  const capset = library.func('capset', 'int', ['void *', 'void *']);
+  // Effective, permitted and inheritable, the low half of each before the high one.
+  const words = Uint32Array.of(low, low, low, high, high, high);
+  must('capset', capset(Uint32Array.of(capabilityVersion, 0), words) as number);
+  for (const capability of kept) {
+    if (((left >> BigInt(capability)) & 1n) === 0n) continue;
+    must(
+      `keep ${capability}`,
+      control(prctl.ambient, prctl.ambientRaise, capability, 0, 0) as number,
+    );
+  }
+  return true;
 }
 
 /** Without it, a program that root executes gets all capabilities again. */
