@@ -38,7 +38,7 @@ const ledgerBounds = {
   endpointsMax: { least: 1, most: 1_024, byDefault: 32 },
   ledgerBytes: { least: 65_536, most: 2 ** 32, byDefault: 64 * 2 ** 20 },
   // A life must be told from one a whole turn of the 15-bit tick earlier.
-  speculativeMs: { least: 100, most: 600_000, byDefault: 2_000 },
+  speculativeMs: { least: 100, most: 600_000, byDefault: 30_000 },
   capacityBlocks: { least: 1, most: 2 ** 30, byDefault: 2 ** 22 },
 } as const;
 

@@ -188,7 +188,9 @@ export class EndpointRouter {
     const telling = tokens === undefined ? undefined : this.tellingOf(candidates);
     if (tokens === undefined || telling === undefined) return {};
     const blockSize = this.#blockSizes[telling.index] as number;
-    return { exact: { chain: tokenChain(tokens, blockSize, 0), blockSize } };
+    const chain = tokenChain(tokens, blockSize, 0);
+    this.#exact.ledger.noteUsed(chain);
+    return { exact: { chain, blockSize } };
   }
 
   /** The first of these requests that an endpoint may take, by the strictest policy that lets one. */

@@ -30,7 +30,7 @@ test('a dispatch counts for a short time, a confirmed prompt for long', () => {
   ledger.speculate(chain, 1);
   assert.deepEqual(matched(), [4, 4, 0, 0]);
   ledger.confirm(chain, 1, 0);
-  clock.advance(10_000);
+  clock.advance(40_000);
   assert.deepEqual(matched(), [0, 4, 0, 0]);
 });
 
@@ -38,7 +38,7 @@ test('a dispatch that follows does not shorten what was confirmed', () => {
   const { clock, ledger, matched } = build();
   ledger.confirm(chain, 2, 0);
   ledger.speculate(chain, 2);
-  clock.advance(10_000);
+  clock.advance(40_000);
   assert.deepEqual(matched(), [0, 0, 4, 0]);
 });
 
@@ -77,6 +77,18 @@ test('an endpoint that is forgotten holds nothing, dispatches included, and may 
   assert.deepEqual(matched(), [4, 4, 0, 0]);
 });
 
+test('what is used again brings what is not nearer to its end', () => {
+  const { ledger, matched } = build({ capacityBlocks: 1_000 });
+  const some = Array.from({ length: 600 }, (_, at) => chainOf([1_000 + at]));
+  for (const one of some) ledger.confirm(one, 0, 0);
+  ledger.confirm(chain, 0, 0);
+  for (const one of some) ledger.confirm(one, 0, 1);
+  assert.deepEqual(matched(), [4, 0, 0, 0]);
+  // 450 more would leave it, were only what is inserted counted.
+  for (let at = 0; at < 450; at++) ledger.confirm(chainOf([9_000 + at]), 0, 0);
+  assert.deepEqual(matched(), [0, 0, 0, 0]);
+});
+
 test('a new capacity forgets, and counts from then on', () => {
   const { ledger, matched } = build();
   ledger.confirm(chain, 0, 0);
@@ -98,7 +110,7 @@ test('what is used outlives what is not, when the ledger is full', () => {
   for (let at = 0; at < 20 * entryCount; at++) {
     ledger.confirm(chainOf([1_000 + at]), 0, 0);
     // Oftener than a bucket turns round.
-    if (at % (entryCount / 16) === 0) ledger.match(chain, matchedBlocks);
+    if (at % (entryCount / 16) === 0) ledger.noteUsed(chain);
   }
   assert.ok(ledger.counts().evicted > 10 * entryCount);
   assert.equal(ledger.match(chain, matchedBlocks), 4);

@@ -3,31 +3,27 @@ import { assert, type Clock } from '@millrace/stdx';
 import { type PrefixLedgerOptions, resolveLedgerOptions } from '../options.ts';
 import {
   allocateLedger,
-  blocksPerEpoch,
-  endpointAt,
-  endpointWord,
-  epochsKept,
+  handByte,
   headerAt,
+  keyWord,
   type LedgerMemory,
   openLedger,
+  stampRow,
+  visitedByte,
   waysPerBucket,
 } from './ledger-memory.ts';
 import type { PrefixChain } from './prefix-hasher.ts';
+import { UseAccount } from './use-account.ts';
 
 /** Low halves of a key that are none: an entry without a block, and one that a thread is filling. */
 const emptyKey = 0;
 const busyKey = 1;
 const none = -1;
-/** Blocks looked up before their stamps are read: lookups do not wait for each other's memory. */
-const matchWindow = 16;
 
 // A stamp is 16 bits: 0 is not held; with the top bit set it is the tick of a dispatch that nothing has confirmed;
 // else it is one more than the endpoint's epoch at which the block was last used there.
 const speculativeBit = 0x8000;
 const tickMask = 0x7fff;
-const epochTurn = 0x7fff;
-/** Epochs that a thread may be late by when it advances an endpoint's. */
-const lateEpochsMax = 64;
 const tickMs = 64;
 
 /** What has happened to a ledger since it was made. */
@@ -49,12 +45,13 @@ export class PrefixLedger {
   readonly #memory: LedgerMemory;
   readonly #clock: Clock;
   readonly #lifeTicks: number;
+  readonly #uses: UseAccount;
   readonly #alive: Int32Array;
-  readonly #entries = new Int32Array(matchWindow);
 
   private constructor(memory: LedgerMemory, clock: Clock) {
     this.#memory = memory;
     this.#clock = clock;
+    this.#uses = new UseAccount(memory);
     this.#lifeTicks = Math.ceil((memory.header[headerAt.speculativeMs] as number) / tickMs);
     this.#alive = new Int32Array(memory.endpointsMax);
   }
@@ -77,32 +74,46 @@ export class PrefixLedger {
     return this.#memory.endpointsMax;
   }
 
-  /** Writes for each endpoint how many blocks from the start it holds, and returns the most. */
+  /**
+   * Writes for each endpoint how many blocks from the start it holds, and returns the most.
+   * Engines let go of a prompt from its end: where a block is held those before it are, and are not looked at.
+   */
   match(chain: PrefixChain, matchedBlocks: Int32Array): number {
-    const { endpointsMax, stamps } = this.#memory;
     const alive = this.#alive;
     const tick = this.#tick();
-    let aliveCount = Math.min(endpointsMax, matchedBlocks.length);
+    let aliveCount = Math.min(this.endpointsMax, matchedBlocks.length);
     matchedBlocks.fill(0);
     for (let endpoint = 0; endpoint < aliveCount; endpoint++) alive[endpoint] = endpoint;
-    for (let from = 0; from < chain.blockCount; from += matchWindow) {
-      const foundCount = this.#findRun(chain, from);
-      for (let at = 0; at < foundCount; at++) {
-        const row = (this.#entries[at] as number) * endpointsMax;
-        let keptCount = 0;
-        for (let kept = 0; kept < aliveCount; kept++) {
-          const endpoint = alive[kept] as number;
-          const stamp = stamps[row + endpoint] as number;
-          if (stamp === 0 || !this.#isHeld(stamp, endpoint, tick)) continue;
-          matchedBlocks[endpoint] = from + at + 1;
-          alive[keptCount++] = endpoint;
-        }
-        if (keptCount === 0) return from + at;
-        aliveCount = keptCount;
+    // Of the blocks before `held` all that are alive hold each; `leap` doubles as long as they hold what it leads to.
+    let [held, leap] = [0, 1];
+    while (held < chain.blockCount) {
+      const block = Math.min(held + leap, chain.blockCount) - 1;
+      const entry = this.#find(chain, block);
+      const row = entry === none ? none : stampRow(this.#memory, entry);
+      if (this.#allHold(row, aliveCount, tick)) {
+        held = block + 1;
+        leap *= 2;
+        continue;
       }
-      if (foundCount < matchWindow) return from + foundCount;
+      leap = (block - held + 1) >>> 1;
+      if (leap > 0) continue;
+      const before = aliveCount;
+      aliveCount = this.#thoseThatHold(row, before, tick);
+      for (let at = aliveCount; at < before; at++) matchedBlocks[alive[at] as number] = held;
+      if (aliveCount === 0) return held;
+      held++;
+      leap = 1;
     }
-    return chain.blockCount;
+    for (let at = 0; at < aliveCount; at++) matchedBlocks[alive[at] as number] = held;
+    return held;
+  }
+
+  /** A request goes by what was matched: what has been asked for again outlives what has not. `speculate` does it too. */
+  noteUsed(chain: PrefixChain): void {
+    for (let block = 0; block < chain.blockCount; block++) {
+      const entry = this.#find(chain, block);
+      if (entry !== none) this.#markVisited(entry);
+    }
   }
 
   /** A request goes to the endpoint: its blocks will be there soon, unless nothing confirms it. */
@@ -111,9 +122,11 @@ export class PrefixLedger {
     const tick = this.#tick();
     const stamp = speculativeBit | (tick & tickMask);
     for (let block = 0; block < chain.blockCount; block++) {
-      const entry = this.#findOrInsert(chain, block);
+      const known = this.#find(chain, block);
+      if (known !== none) this.#markVisited(known);
+      const entry = known === none ? this.#insert(chain, block) : known;
       if (entry === none) continue;
-      const found = this.#memory.stamps[entry * this.endpointsMax + endpoint] as number;
+      const found = this.#memory.stamps[stampRow(this.#memory, entry) + endpoint] as number;
       const isConfirmed = found !== 0 && (found & speculativeBit) === 0;
       if (isConfirmed && this.#isHeld(found, endpoint, tick)) continue;
       this.#stamp(entry, { chain, block, endpoint, stamp });
@@ -123,12 +136,16 @@ export class PrefixLedger {
   /** The endpoint has computed the prompt, of which it had `cachedBlocks` already. */
   confirm(chain: PrefixChain, endpoint: number, cachedBlocks: number): void {
     this.#checkEndpoint(endpoint);
-    this.#advance(endpoint, Math.max(0, chain.blockCount - cachedBlocks));
-    const stamp = this.#epoch(endpoint) + 1;
+    this.#uses.advance(endpoint, Math.max(0, chain.blockCount - cachedBlocks));
+    const epoch = this.#uses.epochOf(endpoint);
+    const stamp = epoch + 1;
     for (let block = 0; block < chain.blockCount; block++) {
       const entry = this.#findOrInsert(chain, block);
-      if (entry !== none) this.#stamp(entry, { chain, block, endpoint, stamp });
+      if (entry === none) continue;
+      this.#uses.move(endpoint, this.#usedAt(entry, endpoint), epoch);
+      this.#stamp(entry, { chain, block, endpoint, stamp });
     }
+    this.#uses.letGo(endpoint);
   }
 
   /** The endpoint does not hold the blocks from `fromBlock` on: it said so, or the dispatch failed. */
@@ -136,31 +153,24 @@ export class PrefixLedger {
     this.#checkEndpoint(endpoint);
     for (let block = fromBlock; block < chain.blockCount; block++) {
       const entry = this.#find(chain, block);
-      if (entry !== none)
-        Atomics.store(this.#memory.stamps, entry * this.endpointsMax + endpoint, 0);
+      if (entry === none) continue;
+      const usedAt = this.#usedAt(entry, endpoint);
+      if (usedAt !== undefined) this.#uses.drop(endpoint, usedAt);
+      Atomics.store(this.#memory.stamps, stampRow(this.#memory, entry) + endpoint, 0);
     }
   }
 
   /** The endpoint holds nothing: it was restarted, or its index goes to another. Takes constant time. */
   forgetEndpoint(endpoint: number): void {
     this.#checkEndpoint(endpoint);
-    const { endpoints } = this.#memory;
-    const word = endpointWord(endpoint);
-    const perEpoch = endpoints[word + endpointAt.blocksPerEpoch] as number;
-    // What was stamped in earlier epochs becomes as old as what was evicted long ago.
-    this.#advance(endpoint, (epochsKept + 1) * perEpoch);
-    Atomics.store(endpoints, word + endpointAt.forgottenTick, (this.#tick() + 1) | 0);
+    this.#uses.forget(endpoint);
+    Atomics.store(this.#memory.forgottenTicks, endpoint, (this.#tick() + 1) | 0);
   }
 
   /** Tells how many blocks the endpoint's cache has room for; what it was thought to hold is forgotten. */
   setCapacity(endpoint: number, capacityBlocks: number): void {
     this.forgetEndpoint(endpoint);
-    const word = endpointWord(endpoint);
-    const epoch = this.#epoch(endpoint);
-    const perEpoch = blocksPerEpoch(capacityBlocks);
-    const { endpoints } = this.#memory;
-    Atomics.store(endpoints, word + endpointAt.blocksPerEpoch, perEpoch);
-    Atomics.store(endpoints, word + endpointAt.insertedBlocks, epoch * perEpoch);
+    this.#uses.setCapacity(endpoint, capacityBlocks);
   }
 
   /** Clears outlived stamps in the next `entriesMax` entries, so that none becomes young again when counters turn. */
@@ -171,7 +181,7 @@ export class PrefixLedger {
     const start = Atomics.add(header, headerAt.sweepHand, count) >>> 0;
     const tick = this.#tick();
     for (let step = 0; step < count; step++) {
-      const row = ((start + step) % entryCount) * endpointsMax;
+      const row = stampRow(this.#memory, (start + step) % entryCount);
       for (let endpoint = 0; endpoint < endpointsMax; endpoint++) {
         const stamp = stamps[row + endpoint] as number;
         if (stamp !== 0 && !this.#isHeld(stamp, endpoint, tick)) {
@@ -191,17 +201,36 @@ export class PrefixLedger {
     };
   }
 
-  /** Finds the entries of the next blocks, up to a window's end or the first that has none; counts them as used. */
-  #findRun(chain: PrefixChain, from: number): number {
-    const { visited } = this.#memory;
-    const count = Math.min(matchWindow, chain.blockCount - from);
-    for (let at = 0; at < count; at++) {
-      const entry = this.#find(chain, from + at);
-      if (entry === none) return at;
-      if (visited[entry] === 0) visited[entry] = 1;
-      this.#entries[at] = entry;
+  /** Whether all that are alive hold the block of the row; none does where it has no row. */
+  #allHold(row: number, aliveCount: number, tick: number): boolean {
+    if (row === none) return false;
+    const { stamps } = this.#memory;
+    for (let at = 0; at < aliveCount; at++) {
+      const endpoint = this.#alive[at] as number;
+      if (!this.#isHeld(stamps[row + endpoint] as number, endpoint, tick)) return false;
+    }
+    return true;
+  }
+
+  /** Puts those that hold the block of the row before those that do not, and tells how many they are. */
+  #thoseThatHold(row: number, aliveCount: number, tick: number): number {
+    if (row === none) return 0;
+    const { stamps } = this.#memory;
+    const alive = this.#alive;
+    let count = 0;
+    for (let at = 0; at < aliveCount; at++) {
+      const endpoint = alive[at] as number;
+      if (!this.#isHeld(stamps[row + endpoint] as number, endpoint, tick)) continue;
+      alive[at] = alive[count] as number;
+      alive[count++] = endpoint;
     }
     return count;
+  }
+
+  #markVisited(entry: number): void {
+    const { bytes } = this.#memory;
+    const visited = visitedByte(this.#memory, entry);
+    if (bytes[visited] === 0) bytes[visited] = 1;
   }
 
   #find(chain: PrefixChain, block: number): number {
@@ -209,52 +238,62 @@ export class PrefixLedger {
     const low = lowHalf(chain, block);
     const high = highHalf(chain, block);
     const first = (low & (bucketCount - 1)) * waysPerBucket;
-    for (let entry = first; entry < first + waysPerBucket; entry++) {
-      if (keys[2 * entry] === low && keys[2 * entry + 1] === high) return entry;
+    const word = keyWord(this.#memory, first);
+    for (let way = 0; way < waysPerBucket; way++) {
+      if (keys[word + 2 * way] === low && keys[word + 2 * way + 1] === high) return first + way;
     }
     return none;
   }
 
   #findOrInsert(chain: PrefixChain, block: number): number {
     const found = this.#find(chain, block);
-    if (found !== none) return found;
-    const { keys, header, stamps, visited, endpointsMax } = this.#memory;
+    return found === none ? this.#insert(chain, block) : found;
+  }
+
+  #insert(chain: PrefixChain, block: number): number {
+    const memory = this.#memory;
     const low = lowHalf(chain, block);
     const entry = this.#takeEntry(low);
     if (entry === none) {
-      Atomics.add(header, headerAt.lost, 1);
+      Atomics.add(memory.header, headerAt.lost, 1);
       return none;
     }
-    stamps.fill(0, entry * endpointsMax, (entry + 1) * endpointsMax);
-    Atomics.store(keys, 2 * entry + 1, highHalf(chain, block));
-    // Only a later match makes it used: what is asked for once must not push out what is asked for again.
-    visited[entry] = 0;
-    Atomics.store(keys, 2 * entry, low);
-    Atomics.add(header, headerAt.inserted, 1);
+    const row = stampRow(memory, entry);
+    memory.stamps.fill(0, row, row + memory.endpointsMax);
+    const word = keyWord(memory, entry);
+    Atomics.store(memory.keys, word + 1, highHalf(chain, block));
+    // Only a later request makes it used: what is asked for once must not push out what is asked for again.
+    memory.bytes[visitedByte(memory, entry)] = 0;
+    Atomics.store(memory.keys, word, low);
+    Atomics.add(memory.header, headerAt.inserted, 1);
     return entry;
   }
 
   /** An empty entry of the bucket, or the first that the clock hand finds unused since it last came by; marked busy. */
   #takeEntry(low: number): number {
-    const { keys, header, visited, hands, bucketCount } = this.#memory;
-    const bucket = low & (bucketCount - 1);
+    const memory = this.#memory;
+    const { keys, bytes } = memory;
+    const bucket = low & (memory.bucketCount - 1);
     const first = bucket * waysPerBucket;
-    for (let entry = first; entry < first + waysPerBucket; entry++) {
-      if (Atomics.compareExchange(keys, 2 * entry, emptyKey, busyKey) === emptyKey) return entry;
+    const word = keyWord(memory, first);
+    for (let way = 0; way < waysPerBucket; way++) {
+      if (Atomics.compareExchange(keys, word + 2 * way, emptyKey, busyKey) === emptyKey)
+        return first + way;
     }
+    const hand = handByte(memory, bucket);
     for (let step = 0; step <= 2 * waysPerBucket; step++) {
-      const way = hands[bucket] as number;
-      hands[bucket] = (way + 1) % waysPerBucket;
-      const entry = first + way;
-      if (visited[entry] !== 0) {
-        visited[entry] = 0;
+      const way = bytes[hand] as number;
+      bytes[hand] = (way + 1) % waysPerBucket;
+      const visited = visitedByte(memory, first + way);
+      if (bytes[visited] !== 0) {
+        bytes[visited] = 0;
         continue;
       }
-      const key = keys[2 * entry] as number;
-      if (key === busyKey || Atomics.compareExchange(keys, 2 * entry, key, busyKey) !== key)
-        continue;
-      Atomics.add(header, headerAt.evicted, 1);
-      return entry;
+      const at = word + 2 * way;
+      const key = keys[at] as number;
+      if (key === busyKey || Atomics.compareExchange(keys, at, key, busyKey) !== key) continue;
+      Atomics.add(memory.header, headerAt.evicted, 1);
+      return first + way;
     }
     return none;
   }
@@ -268,46 +307,31 @@ export class PrefixLedger {
       readonly stamp: number;
     },
   ): void {
-    const { keys, stamps, endpointsMax } = this.#memory;
-    const at = entry * endpointsMax + mark.endpoint;
+    const { keys, stamps } = this.#memory;
+    const at = stampRow(this.#memory, entry) + mark.endpoint;
+    const word = keyWord(this.#memory, entry);
     Atomics.store(stamps, at, mark.stamp);
     // Another thread may have given the entry to another block in between.
     const isStill =
-      Atomics.load(keys, 2 * entry) === lowHalf(mark.chain, mark.block) &&
-      Atomics.load(keys, 2 * entry + 1) === highHalf(mark.chain, mark.block);
+      Atomics.load(keys, word) === lowHalf(mark.chain, mark.block) &&
+      Atomics.load(keys, word + 1) === highHalf(mark.chain, mark.block);
     if (!isStill) Atomics.compareExchange(stamps, at, mark.stamp, 0);
   }
 
+  /** The epoch in which the endpoint last used a block that it still has; `undefined` where that is not certain. */
+  #usedAt(entry: number, endpoint: number): number | undefined {
+    const stamp = this.#memory.stamps[stampRow(this.#memory, entry) + endpoint] as number;
+    if (stamp === 0 || (stamp & speculativeBit) !== 0) return undefined;
+    return this.#uses.isKept(stamp - 1, endpoint) ? stamp - 1 : undefined;
+  }
+
   #isHeld(stamp: number, endpoint: number, tick: number): boolean {
-    if ((stamp & speculativeBit) === 0) {
-      const age = this.#epoch(endpoint) - (stamp - 1);
-      return (age < 0 ? age + epochTurn : age) <= epochsKept;
-    }
+    if (stamp === 0) return false;
+    if ((stamp & speculativeBit) === 0) return this.#uses.isKept(stamp - 1, endpoint);
     const ageTicks = (tick - stamp) & tickMask;
     if (ageTicks > this.#lifeTicks) return false;
-    const forgotten = this.#memory.endpoints[
-      endpointWord(endpoint) + endpointAt.forgottenTick
-    ] as number;
+    const forgotten = this.#memory.forgottenTicks[endpoint] as number;
     return forgotten === 0 || ageTicks <= ((tick - forgotten) | 0);
-  }
-
-  #advance(endpoint: number, blocks: number): void {
-    const { endpoints } = this.#memory;
-    const word = endpointWord(endpoint);
-    const before = Atomics.add(endpoints, word + endpointAt.insertedBlocks, blocks);
-    const perEpoch = endpoints[word + endpointAt.blocksPerEpoch] as number;
-    const epoch = Math.floor(((before + blocks) >>> 0) / perEpoch) % epochTurn;
-    // A thread that is late must not turn back what another has advanced: blocks of that epoch would seem ages old.
-    for (;;) {
-      const found = Atomics.load(endpoints, word + endpointAt.epoch);
-      if ((found - epoch + epochTurn) % epochTurn < lateEpochsMax) return;
-      if (Atomics.compareExchange(endpoints, word + endpointAt.epoch, found, epoch) === found)
-        return;
-    }
-  }
-
-  #epoch(endpoint: number): number {
-    return this.#memory.endpoints[endpointWord(endpoint) + endpointAt.epoch] as number;
   }
 
   #tick(): number {
