@@ -60,6 +60,7 @@ export {
   prefixScorer,
   sessionScorer,
   standardScorers,
+  tailScorer,
   workloadScorer,
 } from './scorers/standard-scorers.ts';
 export {

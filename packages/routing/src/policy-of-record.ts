@@ -18,6 +18,7 @@ import {
   loadScorer,
   prefixScorer,
   sessionScorer,
+  tailScorer,
   workloadScorer,
 } from './scorers/standard-scorers.ts';
 
@@ -33,6 +34,7 @@ const scorers: readonly Scorer[] = [
   loadForWeightScorer,
   prefixScorer,
   latencyScorer,
+  tailScorer,
   costScorer,
   workloadScorer,
   sessionScorer,

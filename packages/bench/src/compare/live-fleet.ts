@@ -14,8 +14,11 @@ const topicCount = 16;
 const shape = { requestCount: 128, prefixWords: 500, outputTokens: 24, clients: 12 };
 /** An answer counts as good when its first token comes within this. */
 const ttftMsMax = 2000;
-/** Small caches, so that the fleet has to divide the prefixes: each engine has room for a few. */
-const flags = ['--threads=1', '--kv-bytes-max=900000000', '--host-cache-bytes-max=0'];
+/**
+ * Small caches, so that the fleet has to divide the prefixes: about eight sequences of 2,048 tokens of the default model,
+ * of which three are being answered.
+ */
+const flags = ['--threads=1', '--kv-bytes-max=400000000', '--host-cache-bytes-max=0'];
 const policies = ['prefix', 'least-load', 'round-robin'] as const;
 
 /** Four engines on traffic whose prompts share beginnings: choosing by prefix against choosing without regard to it. */

@@ -4,7 +4,7 @@ import { BenchError } from '../errors.ts';
 import { BlockCache } from './block-cache.ts';
 import { comparedPolicies, ours } from './compared-policies.ts';
 import { parseLine, type TraceRequest } from './prefix-trace.ts';
-import { simulateFleet } from './simulated-fleet.ts';
+import { leastTtftMs, simulateFleet } from './simulated-fleet.ts';
 
 const shape = {
   replicaCount: 2,
@@ -26,8 +26,10 @@ function outcome(name: string, trace: readonly TraceRequest[]): ReturnType<typeo
 test('a replica computes one prompt after the other, and no block that it has', () => {
   // By turns: the first and the third go to one replica, the second to the other.
   const trace = [request(0, [1, 2]), request(0, [3]), request(500, [1, 2, 4])];
-  const { ttftMs, hitRate, tokensComputed, requestSkew } = outcome('round robin', trace);
+  const found = outcome('round robin', trace);
+  const { ttftMs, prefillMs, hitRate, tokensComputed, requestSkew } = found;
   assert.deepEqual(ttftMs, [1_000, 2_000, 2_500]);
+  assert.deepEqual(prefillMs, [2_000, 1_000, 1_000]);
   assert.equal(hitRate, 2 / 6);
   assert.equal(tokensComputed, 4 * 512);
   assert.equal(requestSkew, 2 / 1.5);
@@ -49,6 +51,14 @@ test('prompts that share a prefix come together at one replica, unlike by load',
   const mine = outcome(ours, trace);
   assert.equal(mine.hitRate, 76 / 120);
   assert.ok(outcome('power of two', trace).hitRate < mine.hitRate);
+});
+
+test('nothing is faster than replicas that share everything and that nobody waits for', () => {
+  const trace = [request(0, [1, 2]), request(0, [1, 3]), request(500, [1, 2, 4])];
+  const least = leastTtftMs(trace, shape);
+  assert.deepEqual(least, [2_000, 1_000, 1_000]);
+  const { prefillMs } = outcome(ours, trace);
+  assert.ok(prefillMs.reduce((sum, ms) => sum + ms) >= least.reduce((sum, ms) => sum + ms));
 });
 
 test('a line that is no request is refused with its number', () => {

@@ -30,6 +30,8 @@ export interface FleetOutcome {
   readonly requestSkew: number;
   readonly tokensComputed: number;
   readonly ttftMs: readonly number[];
+  /** What each first token would have taken without a wait, with what the cache held when the prompt's turn came. */
+  readonly prefillMs: readonly number[];
 }
 
 interface Replica {
@@ -72,6 +74,7 @@ class SimulatedFleet {
   readonly #hasher = new PrefixHasher({ blockBytes: 64 });
   readonly #replicas: readonly Replica[];
   readonly #ttftMs: number[] = [];
+  readonly #prefillMs: number[] = [];
   #blocksSeen = 0;
   #blocksCached = 0;
   #ended = 0;
@@ -149,6 +152,7 @@ class SimulatedFleet {
       requestSkew: Math.max(...requests) / mean(requests),
       tokensComputed: tokens.reduce((sum, count) => sum + count, 0),
       ttftMs: this.#ttftMs,
+      prefillMs: this.#prefillMs,
     };
   }
 
@@ -163,7 +167,9 @@ class SimulatedFleet {
     this.#blocksSeen += blocks.length;
     this.#blocksCached += cachedBlocks;
     replica.tokensComputed += computed;
-    this.#clock.after((1_000 * computed) / this.#shape.prefillTokensPerSecond, () => {
+    const prefillMs = (1_000 * computed) / this.#shape.prefillTokensPerSecond;
+    this.#prefillMs.push(prefillMs);
+    this.#clock.after(prefillMs, () => {
       this.#ttftMs.push(this.#clock.nowMs() - next.atMs);
       next.charge.markFirstToken();
       this.#ledger.confirm(next.chain, index, cachedBlocks);
@@ -178,6 +184,17 @@ class SimulatedFleet {
       this.#computeNext(index);
     });
   }
+}
+
+/**
+ * What no policy can go below: first tokens of replicas that nobody waits for, which all share one cache without bound.
+ */
+export function leastTtftMs(trace: readonly TraceRequest[], shape: FleetShape): readonly number[] {
+  const cache = new BlockCache(Number.POSITIVE_INFINITY);
+  return trace.map(({ blocks, promptTokens }) => {
+    const computed = Math.max(1, promptTokens - cache.use(blocks) * tokensPerBlock);
+    return (1_000 * computed) / shape.prefillTokensPerSecond;
+  });
 }
 
 /** The chain of a prompt whose blocks are known by name only: each name is hashed as if it were the block's text. */

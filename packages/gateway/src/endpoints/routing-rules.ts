@@ -11,6 +11,7 @@ import {
   sessionScorer,
   standardFilters,
   standardRules,
+  tailScorer,
   twoChoicesPicker,
   weightedPicker,
   type WorkloadRule,
@@ -46,6 +47,8 @@ export interface RoutingWeights {
   readonly session: number;
   /** Tokens for a millisecond of predicted time to first token. */
   readonly latency: number;
+  /** What a wait costs beyond its tokens, the more the longer it is. */
+  readonly tail: number;
   /** Tokens for a unit of money. */
   readonly cost: number;
 }
@@ -69,7 +72,7 @@ export interface RoutingRules {
 }
 
 export const routingDefaults: RoutingRules = {
-  weights: { load: 1, prefix: 3, workload: 8_192, session: 0, latency: 0, cost: 0 },
+  weights: { load: 1, prefix: 3, workload: 8_192, session: 0, latency: 0, tail: 1, cost: 0 },
   workloads: standardRules,
   sessionHeader: 'x-session-id',
   msPerCost: 0,
@@ -79,7 +82,7 @@ export const routingDefaults: RoutingRules = {
 /** By load in tokens for an endpoint's weight. */
 const byLoad = { scorer: loadForWeightScorer, weight: 1 };
 
-/** The policy of a name. `prefix` is what `bench routing` found best: load, and three times the tokens that are not cached. */
+/** The policy of a name. `prefix` is what `bench routing` found best: load, three times the tokens that are not cached, and the tail. */
 export function policyFor(name: RoutingPolicyName, { weights }: RoutingRules): RoutePolicy {
   const filters = standardFilters;
   switch (name) {
@@ -105,6 +108,7 @@ function scorersFor(weights: RoutingWeights): RoutePolicy['scorers'] {
     [workloadScorer, weights.workload],
     [sessionScorer, weights.session],
     [latencyScorer, weights.latency],
+    [tailScorer, weights.tail],
     [costScorer, weights.cost],
   ];
   return all.flatMap(([scorer, weight]) => (weight === 0 ? [] : [{ scorer, weight }]));

@@ -5,8 +5,6 @@ const states: readonly EndpointState[] = ['healthy', 'draining', 'ejected'];
 const circuits: readonly CircuitState[] = ['closed', 'half-open', 'open'];
 /** What a token in a running context costs, beside one that waits to be computed: it slows each step a little. */
 const runningShare = 0.02;
-/** Of queued tokens, what may count as computed before anything proves it: an endpoint that hangs must not look idle. */
-const progressShareMax = 0.75;
 
 /**
  * All endpoints as one decision sees them: of each, one number in every column, at its place among all. Columns and not
@@ -89,12 +87,16 @@ export function weighFor(promptTokens: number, field: CandidateField): void {
   }
 }
 
-/** Queued tokens without those that the endpoint has computed since its latest first token, at its speed. */
+/**
+ * Queued tokens without those that the endpoint has computed since its latest first token, at its speed. Where all should
+ * have been computed and nothing proves it they count again, the more the longer that lasts: an endpoint that hangs must
+ * not look idle.
+ */
 function remainingPrefillTokens(field: CandidateField, place: number): number {
   const queued = field.queuedPrefillTokens[place] as number;
   const seconds = (field.prefillingMs[place] as number) / 1_000;
   const computed = seconds * (field.prefillTokensPerSecond[place] as number);
-  return queued - Math.min(computed, progressShareMax * queued);
+  return Math.min(queued, Math.abs(queued - computed));
 }
 
 /** The columns that these candidates were, as a record tells of them. */

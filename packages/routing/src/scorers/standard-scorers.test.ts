@@ -11,6 +11,7 @@ import {
   loadScorer,
   prefixScorer,
   sessionScorer,
+  tailScorer,
   workloadScorer,
 } from './standard-scorers.ts';
 
@@ -41,12 +42,35 @@ test('load counts what waits fully and what runs a little', () => {
   assert.equal(scoreOf(loadScorer, candidateOf(load)), 150);
 });
 
-test('load leaves out what has been computed meanwhile, but never most of it unproved', () => {
+test('load leaves out what has been computed meanwhile, and counts it again where that is not proved in time', () => {
   const load = { queuedPrefillTokens: 1_000, prefillTokensPerSecond: 1_000 };
-  assert.equal(scoreOf(loadScorer, candidateOf({ ...load, prefillingMs: 400 })), 600);
-  assert.equal(scoreOf(loadScorer, candidateOf({ ...load, prefillingMs: 60_000 })), 250);
+  const loadAfter = (prefillingMs: number): number | undefined =>
+    scoreOf(loadScorer, candidateOf({ ...load, prefillingMs }));
+  assert.deepEqual([400, 1_000, 1_300, 60_000].map(loadAfter), [600, 0, 300, 1_000]);
   const unknown = { ...load, prefillTokensPerSecond: 0, prefillingMs: 400 };
   assert.equal(scoreOf(loadScorer, candidateOf(unknown)), 1_000);
+});
+
+test('the tail costs a wait its tokens once more for every four seconds', () => {
+  const tailOf = (
+    queuedPrefillTokens: number,
+    prefillTokensPerSecond = 1_000,
+  ): number | undefined =>
+    scoreOf(tailScorer, candidateOf({ queuedPrefillTokens, prefillTokensPerSecond }));
+  assert.equal(tailOf(3_000), 4_000);
+  assert.equal(tailOf(7_000), 16_000);
+  assert.equal(tailOf(7_000, 4_000), 4_000);
+  assert.equal(tailOf(7_000, 0), 0);
+});
+
+test('the tail goes by one speed, so that idle endpoints tie however fast each has been', () => {
+  const field = fieldOf(
+    [1_000, 3_000, 0].map((prefillTokensPerSecond) => candidateOf({ prefillTokensPerSecond })),
+  );
+  const scores = new Float64Array(3);
+  weighFor(1_000, field);
+  tailScorer.score(field, request, scores);
+  assert.deepEqual([...scores], [125, 125, 125]);
 });
 
 test('latency is what stands before the first token, at the speed of the endpoint', () => {

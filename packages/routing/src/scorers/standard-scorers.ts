@@ -6,6 +6,8 @@ import type { Scorer, WeightedScorer } from './scorer.ts';
 
 /** Where an engine has not told how fast it computes prompts. */
 const prefillTokensPerSecondAssumed = 2_000;
+/** A prompt that waits so long for its first token costs its tokens once more. */
+const tailMs = 4_000;
 
 /** Prompt tokens that would have to be computed. */
 export const prefixScorer: Scorer = {
@@ -33,6 +35,23 @@ export const latencyScorer: Scorer = {
   name: 'latency',
   score: (field, _request, scores) => {
     for (let place = 0; place < field.count; place++) scores[place] = predictTtftMs(field, place);
+  },
+};
+
+/**
+ * Tokens until the first token, times how long they take: what makes the longest waits longer costs more than what makes
+ * short ones longer. All endpoints go by the mean of the speeds that are known, for else the fastest of idle equals would
+ * get everything; 0 where none is known.
+ */
+export const tailScorer: Scorer = {
+  name: 'tail',
+  score: (field, _request, scores) => {
+    const tailTokens = (tailMs / 1_000) * meanSpeed(field);
+    for (let place = 0; place < field.count; place++) {
+      const tokens =
+        (field.queuedTokens[place] as number) + (field.uncachedTokens[place] as number);
+      scores[place] = tailTokens === 0 ? 0 : (tokens * tokens) / tailTokens;
+    }
   },
 };
 
@@ -72,14 +91,14 @@ export const sessionScorer: Scorer = {
 };
 
 /**
- * Load in tokens, and tokens that are not cached, threefold.
- * A hit saves its tokens once here and, by not driving another prefix out of another cache, about as much again later:
- * on recorded traffic a weight of 3 beats 1 in hits and in the median time to first token, and is level with it at p99;
- * see `bench routing`.
+ * Load in tokens, tokens that are not cached, threefold, and the tail.
+ * A hit saves its tokens once here and, by not driving another prefix out of another cache, about as much again later.
+ * See `bench routing`.
  */
 export const standardScorers: readonly WeightedScorer[] = [
   { scorer: loadScorer, weight: 1 },
   { scorer: prefixScorer, weight: 3 },
+  { scorer: tailScorer, weight: 1 },
 ];
 
 /** Milliseconds until the first token: what waits there and what is not cached, at the endpoint's speed. */
@@ -87,4 +106,15 @@ export function predictTtftMs(field: CandidateField, place: number): number {
   const tokens = (field.queuedTokens[place] as number) + (field.uncachedTokens[place] as number);
   const speed = field.prefillTokensPerSecond[place] as number;
   return (1_000 * tokens) / (speed || prefillTokensPerSecondAssumed);
+}
+
+/** Prompt tokens a second, of the endpoints whose speed is known; 0 where there is none. */
+function meanSpeed({ count, prefillTokensPerSecond }: CandidateField): number {
+  let [sum, known] = [0, 0];
+  for (let place = 0; place < count; place++) {
+    const speed = prefillTokensPerSecond[place] as number;
+    sum += speed;
+    if (speed > 0) known++;
+  }
+  return known === 0 ? 0 : sum / known;
 }

@@ -69,6 +69,7 @@ export const routingSchema: z.ZodType<RoutingConfig> = z
         workload: weight.optional().describe('Tokens that the right engine is worth: 8192.'),
         session: weight.optional().describe('Tokens that a session’s own endpoint is worth: 0.'),
         latency: weight.optional().describe('Tokens that a predicted millisecond costs: 0.'),
+        tail: weight.optional().describe('What a token costs for every four seconds of a wait: 1.'),
         cost: weight.optional().describe('Tokens that one unit of money costs: 0.'),
       })
       .optional()
