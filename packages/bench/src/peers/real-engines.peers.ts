@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../sides/child-server.ts';
-import { peerFolder } from '../sides/peer-folder.ts';
+import { llamaServerForTests } from '../sides/llama-server-for-tests.ts';
 import { vllmForTests } from '../sides/vllm-side.ts';
 
 /**
@@ -32,13 +32,8 @@ const peers: readonly Peer[] = [
 ];
 
 function llamaServer(): object {
-  const root = peerFolder('');
-  const folders = existsSync(root) ? readdirSync(root) : [];
-  const found = folders
-    .map((name) => join(root, name, 'build', 'llama-server'))
-    .find((path) => existsSync(path));
-  if (found === undefined) return { unavailable: 'llama-server is not built' };
-  if (!existsSync(model)) return { unavailable: 'there is no model: millrace models pull' };
+  const found = llamaServerForTests(model);
+  if ('unavailable' in found) return found;
   return {
     launch: 'llama-server',
     model,
@@ -46,7 +41,7 @@ function llamaServer(): object {
     context: 2048,
     sequences: 4,
     batchTokens: 512,
-    command: [found],
+    command: [found.program],
     args: ['--threads', '2'],
   };
 }
