@@ -179,9 +179,7 @@ function endingOf(status: number, text: string): Ending {
   if (status !== 200) return /"message":"[^"]+/.test(text) ? 'error answer' : 'lost';
   if (text === '{"whole":true}') return 'whole';
   if (text.endsWith('data: [DONE]\n\n')) return 'stream';
-  return /"error":\{"message":"[^"]+/.test(text) || text.includes('garbage')
-    ? 'error event'
-    : 'lost';
+  return /(?:^|\n)data: \{"error":\{"message":"[^"]+.*\n\n$/.test(text) ? 'error event' : 'lost';
 }
 
 /** Requests that engines still work on, some time after the last client has gone. */

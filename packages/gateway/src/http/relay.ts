@@ -3,6 +3,7 @@ import type { AnswerMessage } from '../backends/backend.ts';
 import type { BodyEnd, BodySink } from '../messages/body.ts';
 import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
 import type { Exchange } from './exchange.ts';
+import { pathOf } from './own-route.ts';
 
 /** How a relayed answer ended. */
 export type RelayEnd =
@@ -11,6 +12,8 @@ export type RelayEnd =
   | 'client-stalled'
   | 'backend-died'
   | 'backend-stalled'
+  /** It came whole, but without the events by which a stream of answers ends. */
+  | 'backend-unfinished'
   | 'deadline';
 
 /** What relaying needs. */
@@ -23,9 +26,15 @@ export interface RelayParts {
   readonly onEnd: (end: RelayEnd, watcher: StreamWatcher | undefined) => void;
 }
 
+/** Of a line whose end has not come so much is withheld; a longer one goes on as it comes. */
+const withheldBytesMax = 256 * 1024;
+const lineFeed = 0x0a;
+const nothing = Buffer.alloc(0);
+
 /**
  * Passes an answer on as it comes, byte for byte, no faster than the client reads. When the backend dies, a stream of
- * events ends with an event that says so; anything else is cut, so that no part can be taken for the whole.
+ * events ends with an event that says so; anything else is cut, so that no part can be taken for the whole. Of events
+ * only whole lines are passed on, lest what says that the stream has failed be read as the end of half an event.
  */
 export class Relay implements BodySink {
   readonly #parts: RelayParts;
@@ -34,6 +43,9 @@ export class Relay implements BodySink {
   readonly #watcher: StreamWatcher | undefined;
   /** It is read here, not by whoever passes it on. */
   readonly #isRead: boolean;
+  #withheld = nothing;
+  /** Whether what was passed on ends behind an event. */
+  #isBetweenEvents = true;
   #isPaused = false;
   #isOver = false;
 
@@ -61,8 +73,23 @@ export class Relay implements BodySink {
 
   write(piece: Buffer): void {
     if (this.#isOver) return;
-    this.#sink.write(piece);
-    if (this.#isRead) this.#watcher?.push(piece);
+    if (this.#watcher === undefined) return this.#sink.write(piece);
+    if (this.#isRead) this.#watcher.push(piece);
+    if (piece.at(-1) === lineFeed && this.#withheld.length === 0) this.#pass(piece);
+    else this.#writeLines(piece);
+  }
+
+  #pass(lines: Buffer): void {
+    this.#isBetweenEvents = lines.at(-1) === lineFeed && lines.at(-2) === lineFeed;
+    this.#sink.write(lines);
+  }
+
+  #writeLines(piece: Buffer): void {
+    const bytes = this.#withheld.length === 0 ? piece : Buffer.concat([this.#withheld, piece]);
+    const end = bytes.lastIndexOf(lineFeed) + 1;
+    const lines = bytes.length - end > withheldBytesMax ? bytes.length : end;
+    if (lines > 0) this.#pass(bytes.subarray(0, lines));
+    this.#withheld = lines === bytes.length ? nothing : Buffer.from(bytes.subarray(lines));
   }
 
   flush(): boolean {
@@ -73,7 +100,7 @@ export class Relay implements BodySink {
   }
 
   end(end: BodyEnd): void {
-    if (end === 'whole') this.#finish('whole');
+    if (end === 'whole') this.#finish(this.#isUnfinished ? 'backend-unfinished' : 'whole');
     else if (end === 'died') this.#finish('backend-died');
     else if (end === 'stalled') this.#finish('backend-stalled');
     else
@@ -98,24 +125,40 @@ export class Relay implements BodySink {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#deadline.cancel();
-    if (end === 'whole') this.#sink.end('whole');
-    else this.#breakOff(end);
+    if (end === 'whole') {
+      if (this.#withheld.length > 0) this.#sink.write(this.#withheld);
+      this.#sink.end('whole');
+    } else this.#breakOff(end);
     this.#parts.onEnd(end, this.#watcher);
   }
 
+  /** A stream of OpenAI's events that says neither why it ends nor that it does. */
+  get #isUnfinished(): boolean {
+    const { message, exchange } = this.#parts;
+    if (this.#watcher === undefined || message.failureEvent !== undefined) return false;
+    if (message.status !== 200 || message.body.byteLength !== undefined) return false;
+    if (!finishedRoutes.has(pathOf(exchange.target))) return false;
+    return !this.#watcher.isDone && this.#watcher.finishReason === undefined;
+  }
+
   #breakOff(end: Exclude<RelayEnd, 'whole'>): void {
-    const { failureEvent } = this.#parts.message;
+    const { failureEvent, body } = this.#parts.message;
     const reason = reasons[end];
-    if (reason === undefined || this.#watcher === undefined) return this.#sink.end('destroyed');
+    const takesEvent = this.#watcher !== undefined && body.byteLength === undefined;
+    if (reason === undefined || !takesEvent) return this.#sink.end('destroyed');
     const error = apiError('backend_failed', `The engine ${reason}.`);
-    this.#sink.write(Buffer.from((failureEvent ?? errorEvent)(error)));
+    const event = (failureEvent ?? errorEvent)(error);
+    this.#sink.write(Buffer.from(this.#isBetweenEvents ? event : `\n${event}`));
     this.#sink.end('whole');
   }
 }
+
+const finishedRoutes: ReadonlySet<string> = new Set(['/v1/chat/completions', '/v1/completions']);
 
 /** What a client is told that is still there. */
 const reasons: Readonly<Partial<Record<RelayEnd, string>>> = {
   'backend-died': 'ended before its answer was whole',
   'backend-stalled': 'stopped sending',
+  'backend-unfinished': 'ended its stream before the answer was finished',
   deadline: 'was stopped: the answer took longer than it may',
 };
