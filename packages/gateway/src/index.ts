@@ -76,6 +76,7 @@ export {
 } from './messages/body.ts';
 export { Cancellation, type CancelReason } from './messages/cancellation.ts';
 export { type FieldValues, HeaderBlock } from './messages/header-block.ts';
+export { type BatchMetrics, createBatchMetrics } from './batching/batch-metrics.ts';
 export type { BatchingOptions } from './batching/batching-backend.ts';
 export { type MergeableRoute, mergeableRoutes } from './batching/mergeable-request.ts';
 export {

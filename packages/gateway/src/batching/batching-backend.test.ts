@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '@millrace/stdx';
+import { Registry } from '@millrace/telemetry';
 import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { BytesBody, readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
+import { type BatchMetrics, createBatchMetrics } from './batch-metrics.ts';
 import { BatchingBackend, type BatchingOptions } from './batching-backend.ts';
 
 interface Asked {
@@ -28,7 +30,7 @@ const limits: BatchingOptions = {
 };
 
 /** A backend whose answers a test gives by itself. */
-function world(batching: Partial<BatchingOptions> = {}): World {
+function world(batching: Partial<BatchingOptions> = {}, metrics?: BatchMetrics): World {
   const clock = new VirtualClock();
   const asked: Asked[] = [];
   const inner: Backend = {
@@ -44,6 +46,7 @@ function world(batching: Partial<BatchingOptions> = {}): World {
     batching: { ...limits, ...batching },
     clock,
     answerBytesMax: 10_000,
+    metrics,
   });
   return { clock, backend, asked };
 }
@@ -137,6 +140,32 @@ test('one input that is refused does not fail the others', async () => {
   asked[1]?.answer(answerOf(['good']));
   asked[2]?.answer(whole(400, { error: { message: 'bad' } }));
   assert.deepEqual(await Promise.all(answers), [[{ index: 0, embedding: 'good' }], 400]);
+});
+
+test('what was merged, sent alone and sent apart is counted, with how long it waited', async () => {
+  const registry = new Registry();
+  const { backend, asked, clock } = world({}, createBatchMetrics(registry));
+  const alone = backend.send(request('first'));
+  asked[0]?.answer(answerOf(['first']));
+  await alone;
+  const answers = ['a', 'b'].map((input) => told(backend.send(request(input))));
+  assert.match(registry.expose(), /^millrace_gateway_batch_waiting 2$/m);
+  clock.advance(5);
+  asked[1]?.answer(whole(400, { error: { message: 'bad' } }));
+  await new Promise(setImmediate);
+  asked[2]?.answer(answerOf(['a']));
+  asked[3]?.answer(answerOf(['b']));
+  await Promise.all(answers);
+  const text = registry.expose();
+  for (const [how, count] of Object.entries({ merged: 2, alone: 1, apart: 2 }))
+    assert.match(
+      text,
+      new RegExp(`^millrace_gateway_batched_requests_total\\{how="${how}"\\} ${count}$`, 'm'),
+    );
+  assert.match(text, /^millrace_gateway_batch_inputs_sum 2$/m);
+  assert.match(text, /^millrace_gateway_batch_wait_seconds_sum 0\.01$/m);
+  assert.match(text, /^millrace_gateway_batch_wait_seconds_count 3$/m);
+  assert.match(text, /^millrace_gateway_batch_waiting 0$/m);
 });
 
 test('an engine’s failure, and an answer that cannot be divided, are told to all', async () => {

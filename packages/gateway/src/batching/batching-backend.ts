@@ -3,6 +3,7 @@ import { type Clock, messageOf, type Timer } from '@millrace/stdx';
 import type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { BytesBody, readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
+import type { BatchMetrics } from './batch-metrics.ts';
 import { type Batch, type BatchBounds, type BatchMember, BatchPlanner } from './batch-planner.ts';
 import {
   mergeableRequest,
@@ -26,6 +27,8 @@ export interface BatchingBackendOptions {
   readonly clock: Clock;
   /** Largest answer to a merged request. */
   readonly answerBytesMax: number;
+  /** Absent: nothing is counted. */
+  readonly metrics?: BatchMetrics | undefined;
 }
 
 interface Member extends BatchMember {
@@ -33,6 +36,7 @@ interface Member extends BatchMember {
   readonly mergeable: MergeableRequest;
   /** Answers it, once; what comes later has no effect. */
   readonly settle: (answer: BackendAnswer) => void;
+  readonly arrivedAtMs: number;
   isOver: boolean;
 }
 
@@ -45,6 +49,8 @@ export class BatchingBackend implements Backend {
   readonly #options: BatchingBackendOptions;
   readonly #planner: BatchPlanner<Member>;
   #timer: Timer | undefined;
+  /** Of those that wait, how many have been counted. */
+  #countedWaiting = 0;
 
   constructor(inner: Backend, options: BatchingBackendOptions) {
     this.#inner = inner;
@@ -71,6 +77,7 @@ export class BatchingBackend implements Backend {
         byteCount: request.body.length,
         request,
         mergeable,
+        arrivedAtMs: this.#options.clock.nowMs(),
         isOver: false,
         settle: (answer) => {
           if (member.isOver) return;
@@ -81,7 +88,7 @@ export class BatchingBackend implements Backend {
       };
       if (request.cancellation.reason !== undefined) return resolve({ kind: 'abandoned' });
       request.cancellation.subscribe(leave);
-      this.#sendAll(this.#planner.add(member, this.#options.clock.nowMs()));
+      this.#sendAll(this.#planner.add(member, member.arrivedAtMs));
       this.#watch();
     });
   }
@@ -100,6 +107,9 @@ export class BatchingBackend implements Backend {
 
   /** Sets the timer for what is due next. */
   #watch(): void {
+    const { waitingCount } = this.#planner;
+    this.#options.metrics?.noteWaiting(waitingCount - this.#countedWaiting);
+    this.#countedWaiting = waitingCount;
     this.#timer?.cancel();
     this.#timer = undefined;
     const { nextDueAtMs } = this.#planner;
@@ -113,9 +123,20 @@ export class BatchingBackend implements Backend {
 
   #sendAll(batches: readonly Batch<Member>[]): void {
     for (const batch of batches) {
+      this.#count(batch);
       if (batch.length === 1) for (const member of batch) void this.#sendAlone(member);
       else void this.#sendMerged(batch);
     }
+  }
+
+  #count(batch: Batch<Member>): void {
+    const { metrics, clock } = this.#options;
+    if (metrics === undefined) return;
+    const nowMs = clock.nowMs();
+    for (const { arrivedAtMs } of batch) metrics.noteWaited(nowMs - arrivedAtMs);
+    if (batch.length === 1) return metrics.noteAlone();
+    const inputs = batch.reduce((sum, { inputCount }) => sum + inputCount, 0);
+    metrics.noteMerged(batch.length, inputs);
   }
 
   async #sendAlone(member: Member): Promise<void> {
@@ -139,7 +160,9 @@ export class BatchingBackend implements Backend {
       return settleAll(batch, failed(`The answer to ${batch.length} merged requests ${why}.`));
     }
     if (refusals.has(message.status)) {
-      for (const member of batch) if (!member.isOver) void this.#sendAlone(member);
+      const wanted = batch.filter(({ isOver }) => !isOver);
+      this.#options.metrics?.noteApart(wanted.length);
+      for (const member of wanted) void this.#sendAlone(member);
       return;
     }
     this.#settleParts(batch, message, read.bytes);

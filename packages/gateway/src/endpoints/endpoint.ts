@@ -4,6 +4,7 @@ import { HttpBackend } from '../backends/http-backend.ts';
 import { ApiBackend } from '../apis/api-backend.ts';
 import type { TranslatedApi } from '../apis/api-route.ts';
 import type { Backend } from '../backends/backend.ts';
+import type { BatchMetrics } from '../batching/batch-metrics.ts';
 import { BatchingBackend, type BatchingOptions } from '../batching/batching-backend.ts';
 import type { EngineKind } from '../engines/engine-kind.ts';
 import type { KvEventPlace } from '../engines/kv-events/kv-follower.ts';
@@ -79,6 +80,7 @@ export function openEndpoint(
     readonly clock: Clock;
     readonly bounds: EndpointBounds;
     readonly index: number;
+    readonly batchMetrics?: BatchMetrics | undefined;
     /** Where its health and load are; absent: this thread's alone. */
     readonly memory?: EndpointMemory;
   },
@@ -120,12 +122,16 @@ export function openEndpoint(
 function batched(
   backend: Backend,
   batching: BatchingOptions | undefined,
-  parts: { readonly clock: Clock; readonly bounds: EndpointBounds },
+  parts: {
+    readonly clock: Clock;
+    readonly bounds: EndpointBounds;
+    readonly batchMetrics?: BatchMetrics | undefined;
+  },
 ): Backend {
   if (batching === undefined) return backend;
-  const { clock } = parts;
+  const { clock, batchMetrics: metrics } = parts;
   const { translatedBytesMax: answerBytesMax } = parts.bounds;
-  return new BatchingBackend(backend, { batching, clock, answerBytesMax });
+  return new BatchingBackend(backend, { batching, clock, answerBytesMax, metrics });
 }
 
 function addressOf(url: URL): BackendAddress {
