@@ -5,7 +5,8 @@ import { describeSettings, readSettings, type SettingTable } from '../config/set
 import { ServerError } from '../errors.ts';
 import type { Terminal } from './terminal.ts';
 
-const settingsTable: SettingTable = {
+/** Flags of the command. */
+export const chatSettings: SettingTable = {
   url: { kind: 'text', value: 'URL', help: 'where the API is; by default http://127.0.0.1:8080' },
   model: {
     kind: 'text',
@@ -28,9 +29,9 @@ interface Place {
 
 /** `millrace chat`: a conversation in the terminal; without a terminal, one question from standard input. */
 export async function runChatCommand(args: readonly string[], terminal: Terminal): Promise<number> {
-  const settings = readSettings(settingsTable, { args, env: terminal.env });
+  const settings = readSettings(chatSettings, { args, env: terminal.env });
   if (settings.values.get('help') === true) {
-    terminal.out(`Usage: millrace chat [flags]\n\n${describeSettings(settingsTable)}\n`);
+    terminal.out(`Usage: millrace chat [flags]\n\n${describeSettings(chatSettings)}\n`);
     return 0;
   }
   const url = String(settings.values.get('url') ?? 'http://127.0.0.1:8080').replace(/\/$/, '');

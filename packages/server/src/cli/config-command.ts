@@ -12,7 +12,8 @@ import { ServerError } from '../errors.ts';
 import type { Terminal } from './terminal.ts';
 import { readConfig } from './up-endpoints.ts';
 
-const settingsTable: SettingTable = {
+/** Flags of the command. */
+export const configSettings: SettingTable = {
   config: { kind: 'text', value: 'FILE', help: 'the file; by default millrace.yaml' },
   help: { kind: 'switch', help: 'say this' },
 };
@@ -21,11 +22,11 @@ const keyBytes = 24;
 
 /** `millrace config check|print|schema|key`: looks at a configuration without serving it; makes keys. */
 export function runConfigCommand(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values, rest } = readSettings(settingsTable, { args, env: terminal.env });
+  const { values, rest } = readSettings(configSettings, { args, env: terminal.env });
   const [action, file = String(values.get('config') ?? 'millrace.yaml'), surplus] = rest;
   if (values.get('help') === true) {
     terminal.out(
-      `Usage: millrace config check|print [FILE]\n       millrace config schema\n       millrace config key\n\n${describeSettings(settingsTable)}\n`,
+      `Usage: millrace config check|print [FILE]\n       millrace config schema\n       millrace config key\n\n${describeSettings(configSettings)}\n`,
     );
     return Promise.resolve(0);
   }

@@ -8,7 +8,8 @@ import type { EngineMessage } from '../supervise/engine-process.ts';
 import type { Terminal } from './terminal.ts';
 import { waitForEnd } from './wait-for-end.ts';
 
-const settingsTable: SettingTable = {
+/** Flags of the command. */
+export const engineCommandSettings: SettingTable = {
   model: { kind: 'text', value: 'REF', help: 'a GGUF file, or hf:owner/repository/file.gguf' },
   'model-id': { kind: 'text', value: 'NAME', help: 'name under which it is served' },
   host: { kind: 'text', value: 'HOST', help: 'address to listen on; by default 127.0.0.1' },
@@ -26,10 +27,10 @@ export async function runEngineCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const settings = readSettings(settingsTable, { args, env: terminal.env });
+  const settings = readSettings(engineCommandSettings, { args, env: terminal.env });
   if (settings.values.get('help') === true) {
     terminal.out(
-      `Usage: millrace engine --model REF --port N\n\n${describeSettings(settingsTable)}\n`,
+      `Usage: millrace engine --model REF --port N\n\n${describeSettings(engineCommandSettings)}\n`,
     );
     return 0;
   }

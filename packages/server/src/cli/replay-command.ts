@@ -6,7 +6,8 @@ import { describeSettings, readSettings, type SettingTable } from '../config/set
 import { ServerError } from '../errors.ts';
 import type { Terminal } from './terminal.ts';
 
-const settingsTable: SettingTable = {
+/** Flags of the command. */
+export const replaySettings: SettingTable = {
   help: { kind: 'switch', help: 'say this' },
 };
 /** Differences that are told one by one. */
@@ -17,8 +18,8 @@ export async function runReplayCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const { values, rest } = readSettings(settingsTable, { args, env: terminal.env });
-  const usage = `Usage: millrace replay FILE\n\nFILE holds what "routing: { record: { file: FILE } }" in a millrace.yaml wrote.\n\n${describeSettings(settingsTable)}\n`;
+  const { values, rest } = readSettings(replaySettings, { args, env: terminal.env });
+  const usage = `Usage: millrace replay FILE\n\nFILE holds what "routing: { record: { file: FILE } }" in a millrace.yaml wrote.\n\n${describeSettings(replaySettings)}\n`;
   if (values.get('help') === true) {
     terminal.out(usage);
     return 0;

@@ -18,7 +18,8 @@ import type { HandedTrace } from '../trace/trace-form.ts';
 import { resolveWatch, type Watched } from '../trace/watch-choice.ts';
 import type { Terminal } from './terminal.ts';
 
-const settingsTable: SettingTable = {
+/** Flags of the command. */
+export const traceSettings: SettingTable = {
   pid: {
     kind: 'number',
     value: 'N',
@@ -100,14 +101,14 @@ export async function runTraceCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const { values, rest } = readSettings(settingsTable, { args, env: terminal.env });
+  const { values, rest } = readSettings(traceSettings, { args, env: terminal.env });
   if (rest.length > 0) {
     throw new ServerError(`trace takes flags only; "${rest[0]}" is none`, {
       code: 'SERVER_SETTING_INVALID',
     });
   }
   if (values.get('help') === true) {
-    terminal.out(`Usage: millrace trace [flags]\n\n${describeSettings(settingsTable)}\n`);
+    terminal.out(`Usage: millrace trace [flags]\n\n${describeSettings(traceSettings)}\n`);
     return 0;
   }
   if (values.get('schema') === true) {

@@ -21,7 +21,8 @@ import type { Terminal } from './terminal.ts';
 import { serveEndpoints } from './up-endpoints.ts';
 import { waitForEnd } from './wait-for-end.ts';
 
-const settingsTable: SettingTable = {
+/** Flags of the command. */
+export const upSettings: SettingTable = {
   host: { kind: 'text', value: 'HOST', help: 'address to listen on; by default 127.0.0.1' },
   config: {
     kind: 'text',
@@ -56,9 +57,9 @@ const settingsTable: SettingTable = {
 
 /** `millrace up`: one port, the engine behind it, until it is told to end. */
 export async function runUpCommand(args: readonly string[], terminal: Terminal): Promise<number> {
-  const settings = readSettings(settingsTable, { args, env: terminal.env });
+  const settings = readSettings(upSettings, { args, env: terminal.env });
   if (settings.values.get('help') === true) {
-    terminal.out(`Usage: millrace up [flags]\n\n${describeSettings(settingsTable)}\n`);
+    terminal.out(`Usage: millrace up [flags]\n\n${describeSettings(upSettings)}\n`);
     return 0;
   }
   const file = settings.values.get('config');
