@@ -1,11 +1,20 @@
-import { type Answer, type AnswerChoice, type Ask, type Probe, textOf } from './probe.ts';
+import {
+  type Answer,
+  type AnswerChoice,
+  type Ask,
+  type Fields,
+  type Probe,
+  textOf,
+} from './probe.ts';
 
 /** A token of the default model's vocabulary that no greedy answer begins with. */
 const oddToken = '1000';
 /** Draws that are nearly even over the vocabulary: what narrows them shows. */
 const wild = { temperature: 2, seed: 7 };
-/** So many characters do not come about by chance. */
-const sharedCharacters = 12;
+/** So many draws of one token each, by seeds of their own. */
+const draws = 6;
+/** Of tokens that share the best logit any may be drawn. */
+const equalsMax = 2;
 
 /** What both routes of generated text take. */
 export function samplingProbes(route: string): readonly Probe[] {
@@ -16,7 +25,12 @@ export function samplingProbes(route: string): readonly Probe[] {
 function drawing(): readonly Omit<Probe, 'route'>[] {
   return [
     { name: 'temperature', shown: '2', fields: { temperature: 2, seed: 7 }, isHonoured: differs },
-    { name: 'top_p', shown: '0.0001', fields: { ...wild, top_p: 0.0001 }, isHonoured: isGreedy },
+    {
+      name: 'top_p',
+      shown: '0.0001',
+      fields: { ...wild, top_p: 0.0001 },
+      isHonoured: narrows({ top_p: 0.0001 }),
+    },
     { name: 'seed', shown: '7, twice, and 8', fields: wild, isHonoured: repeatsBySeed },
     {
       name: 'frequency_penalty',
@@ -106,8 +120,8 @@ const ending = { logit_bias: { '2': 100 }, max_tokens: 20 };
 /** Not OpenAI's: what clients of llama.cpp and of vLLM send. */
 function extensions(): readonly Omit<Probe, 'route'>[] {
   return [
-    { name: 'top_k', shown: '1', fields: { ...wild, top_k: 1 }, isHonoured: isGreedy },
-    { name: 'min_p', shown: '1', fields: { ...wild, min_p: 1 }, isHonoured: isGreedy },
+    { name: 'top_k', shown: '1', fields: { ...wild, top_k: 1 }, isHonoured: narrows({ top_k: 1 }) },
+    { name: 'min_p', shown: '1', fields: { ...wild, min_p: 1 }, isHonoured: narrows({ min_p: 1 }) },
     {
       name: 'repetition_penalty',
       shown: '2',
@@ -172,11 +186,17 @@ async function differsWhenLong(answer: Answer, ask: Ask): Promise<boolean> {
   return textOf(answer) !== textOf(await ask(long));
 }
 
-/** A narrowed draw begins as the greedy answer does, and an open one does not; later on, equal logits may part them. */
-async function isGreedy(answer: Answer, ask: Ask): Promise<boolean> {
-  const greedy = textOf(await ask({})).slice(0, sharedCharacters);
-  const open = textOf(await ask(wild));
-  return greedy !== '' && textOf(answer).startsWith(greedy) && !open.startsWith(greedy);
+/** Draws of a first token nearly all differ when they are open, and hardly do when they are narrowed to the best. */
+function narrows(fields: Fields): NonNullable<Probe['isHonoured']> {
+  return async (_answer, ask) => {
+    const drawn = async (more: Fields): Promise<number> => {
+      const texts = new Set<string>();
+      for (let seed = 1; seed <= draws; seed++)
+        texts.add(textOf(await ask({ ...wild, ...more, seed, max_tokens: 1 })));
+      return texts.size;
+    };
+    return (await drawn(fields)) <= equalsMax && (await drawn({})) > equalsMax;
+  };
 }
 
 async function repeatsBySeed(answer: Answer, ask: Ask): Promise<boolean> {
