@@ -5,6 +5,8 @@ import { mergeableRoutes } from './batching/mergeable-request.ts';
 export interface GatewayBounds {
   /** Largest body of a request. */
   readonly bodyBytesMax: number;
+  /** Memory that the bodies of all requests that are being answered have together. */
+  readonly bodiesBytesMax: number;
   /** Longest target of a request: path and query. */
   readonly targetBytesMax: number;
   /** Headers of a request: bytes in all, and how many. */
@@ -32,6 +34,7 @@ export interface GatewayBounds {
 
 export const gatewayDefaults: GatewayBounds = {
   bodyBytesMax: 16 * 2 ** 20,
+  bodiesBytesMax: 256 * 2 ** 20,
   targetBytesMax: 8 * 1024,
   headerBytesMax: 32 * 1024,
   headersMax: 100,

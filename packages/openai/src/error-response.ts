@@ -26,6 +26,7 @@ const statuses = {
   backend_failed: 502,
   backend_unavailable: 503,
   draining: 503,
+  overloaded: 503,
   deadline_exceeded: 504,
   http_version_unsupported: 505,
 } as const;
@@ -129,6 +130,11 @@ export function queueFull(limit: number, retryAfterMs: number): ApiError {
 export function draining(): ApiError {
   const message = 'The server is shutting down and takes no new requests.';
   return apiError('draining', message, { retryAfterMs: 1000 });
+}
+
+/** There is no room for it, and there will be. */
+export function overloaded(message: string, retryAfterMs: number): ApiError {
+  return apiError('overloaded', `${message} Try again in ${retryAfterMs} ms.`, { retryAfterMs });
 }
 
 export function deadlineExceeded(message: string): ApiError {

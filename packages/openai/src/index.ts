@@ -23,6 +23,7 @@ export {
   malformedRequest,
   methodNotAllowed,
   modelNotFound,
+  overloaded,
   queueFull,
   requestTimeout,
   routeNotFound,

@@ -336,3 +336,75 @@ test('what the events of a stream tell is counted', async (t) => {
       new RegExp(`millrace_gateway_stream_${name}_total\\{kind="${kind}"\\} ${count}\n`),
     );
 });
+
+test('bodies that are being answered bound what further ones may have, and give it back', async (t) => {
+  const held: (() => void)[] = [];
+  const registry = new Registry();
+  const gateway = await open(
+    t,
+    (_request, response) => void held.push(() => response.end('done')),
+    {
+      bounds: { bodyBytesMax: 600, bodiesBytesMax: 1000 },
+      registry,
+    },
+  );
+  const post = (body: string, framing: string): string =>
+    `POST /v1/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${framing}\r\n\r\n${body}`;
+  const whole = post('x'.repeat(600), 'content-length: 600');
+  const first = talk(gateway, whole);
+  while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const second = await talk(gateway, whole);
+  assert.match(second, /^HTTP\/1\.1 503 /);
+  assert.match(second, /\r\nretry-after: 1\r\n/);
+  assert.match(second, /"code":"overloaded".*/);
+  assert.match(second, /limit of 1000 bytes/);
+  const chunk = `1f4\r\n${'x'.repeat(500)}\r\n0\r\n\r\n`;
+  assert.match(await talk(gateway, post(chunk, 'transfer-encoding: chunked')), /^HTTP\/1\.1 503 /);
+  const small = talk(gateway, post('x'.repeat(300), 'content-length: 300'));
+  while (held.length === 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  const bytes = (): string | undefined =>
+    /^millrace_gateway_body_bytes (\d+)$/m.exec(registry.expose())?.[1];
+  assert.equal(bytes(), '900');
+  for (const answer of held.splice(0)) answer();
+  assert.match(await first, /^HTTP\/1\.1 200 /);
+  assert.match(await small, /^HTTP\/1\.1 200 /);
+  while (bytes() !== '0') await new Promise((resolve) => setTimeout(resolve, 5));
+  const third = talk(gateway, whole);
+  while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const answer of held.splice(0)) answer();
+  assert.match(await third, /^HTTP\/1\.1 200 /);
+});
+
+test('a client that leaves amid its body gives back what it had of the memory', async (t) => {
+  const registry = new Registry();
+  const gateway = await open(t, echo, { registry });
+  const socket = dial(gateway);
+  socket.write('POST /v1/x HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\nabc');
+  const bytes = (): number =>
+    Number(/^millrace_gateway_body_bytes (\d+)$/m.exec(registry.expose())?.[1]);
+  while (bytes() !== 5000) await new Promise((resolve) => setTimeout(resolve, 5));
+  socket.destroy();
+  while (bytes() !== 0) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test('a stream that breaks off amid an event, or ends as none does, ends with an error that can be read', async (t) => {
+  const gateway = await open(t, (request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: {"choices":[]}\n\ndata: {"choi');
+    request.resume().once('end', () => {
+      if (request.url === '/v1/completions') response.end('\u0001garbage');
+      else setTimeout(() => response.destroy(), 20);
+    });
+  });
+  for (const target of ['/v1/completions', '/v1/chat/completions']) {
+    const got = await talk(
+      gateway,
+      `POST ${target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}`,
+    );
+    const lines = got.split(/\r?\n/).filter((line) => line.startsWith('data:'));
+    assert.equal(lines.length, 2, got);
+    assert.equal(lines[0], 'data: {"choices":[]}');
+    const { error } = JSON.parse(lines[1]?.slice(5) ?? '') as { readonly error: { code: string } };
+    assert.equal(error.code, 'backend_failed');
+  }
+});

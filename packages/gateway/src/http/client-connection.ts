@@ -12,6 +12,7 @@ import { HeadReader } from '../net/head-reader.ts';
 import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
 import type { GatewayBounds } from '../options.ts';
 import { AnswerWriter } from './answer-writer.ts';
+import type { BodyRoom } from './body-room.ts';
 import type { Admission, AnswerHead, Exchange, RequestHandler, Responder } from './exchange.ts';
 import { refusedRequest } from './refused-request.ts';
 import { RequestBody } from './request-body.ts';
@@ -21,6 +22,7 @@ export interface ClientSide {
   readonly handler: RequestHandler;
   readonly bounds: GatewayBounds;
   readonly output: SharedOutput;
+  readonly room: BodyRoom;
   readonly isDraining: boolean;
   /** A line `date: …`, for answers that bring none. */
   readonly dateLine: string;
@@ -63,7 +65,10 @@ export class ClientConnection implements Responder {
     this.#socket = socket;
     this.#side = side;
     this.#head = new HeadReader(new RequestParser(bounds));
-    this.#body = new RequestBody(new ChunkedDecoder(), bodyBytesMax);
+    this.#body = new RequestBody(new ChunkedDecoder(), {
+      bytesMax: bodyBytesMax,
+      room: side.room,
+    });
     this.#writer = new SocketWriter(socket, side.output);
     this.#answer = new AnswerWriter(this.#writer, () => this.#noteAnswered());
     side.idling.set(this.#deadline);
@@ -195,6 +200,7 @@ export class ClientConnection implements Responder {
 
   #noteAnswered(): void {
     this.#onDrained = undefined;
+    this.#body.free();
     this.#cancellation = undefined;
     this.#admission = undefined;
     if (this.#socket.destroyed) return;
@@ -210,6 +216,7 @@ export class ClientConnection implements Responder {
   /** Answers what cannot be answered otherwise, and ends the connection: where its next request begins is not known. */
   #refuse(error: ApiError): void {
     this.#side.handler.noteRefused(error.status, this.#admission);
+    this.#body.free();
     const admission = this.#admission;
     if (this.#state === 'idle' || this.#state === 'head') this.#method = 'GET';
     this.#state = 'body';
@@ -246,6 +253,7 @@ export class ClientConnection implements Responder {
 
   #noteClosed(): void {
     this.#deadline.cancel();
+    this.#body.free();
     this.#cancel();
     if (this.#state === 'body' || this.#state === 'head') {
       if (this.#admission !== undefined)

@@ -4,6 +4,7 @@ import { adoptSocket } from '../net/adopt-socket.ts';
 import { DeadlineQueue } from '../net/deadlines.ts';
 import { SharedOutput } from '../net/socket-writer.ts';
 import type { GatewayBounds } from '../options.ts';
+import type { BodyRoom } from './body-room.ts';
 import { ClientConnection, type ClientSide } from './client-connection.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -16,6 +17,7 @@ export class ClientListener implements ClientSide, Disposable {
   readonly handler: Pipeline;
   readonly bounds: GatewayBounds;
   readonly output: SharedOutput = new SharedOutput();
+  readonly room: BodyRoom;
   readonly idling: DeadlineQueue;
   readonly heads: DeadlineQueue;
   readonly requests: DeadlineQueue;
@@ -31,6 +33,7 @@ export class ClientListener implements ClientSide, Disposable {
     const { bounds } = path;
     this.handler = path;
     this.bounds = bounds;
+    this.room = path.room;
     this.#clock = clock;
     this.idling = new DeadlineQueue(clock, bounds.idleMsMax);
     this.heads = new DeadlineQueue(clock, bounds.headMsMax);

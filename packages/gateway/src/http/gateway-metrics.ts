@@ -13,7 +13,10 @@ export interface GatewayMetrics {
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-export function createGatewayMetrics(registry: Registry, readActive: () => number): GatewayMetrics {
+export function createGatewayMetrics(
+  registry: Registry,
+  read: { readonly active: () => number; readonly bodyBytes: () => number },
+): GatewayMetrics {
   const requests = registry.labelledCounter({
     name: 'millrace_gateway_requests_total',
     help: 'Requests answered, by status.',
@@ -32,7 +35,12 @@ export function createGatewayMetrics(registry: Registry, readActive: () => numbe
   registry.gauge({
     name: 'millrace_gateway_active_requests',
     help: 'Requests being answered.',
-    read: readActive,
+    read: read.active,
+  });
+  registry.gauge({
+    name: 'millrace_gateway_body_bytes',
+    help: 'Memory of the bodies of requests that are being answered.',
+    read: read.bodyBytes,
   });
   // Handles are kept: looking a label set up costs more than counting in it.
   const byStatus = new Map<number, Counter>();

@@ -7,6 +7,7 @@ import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-d
 import { HeaderBlock } from '../messages/header-block.ts';
 import { Deadline, DeadlineQueue } from '../net/deadlines.ts';
 import { type GatewayBounds, gatewayDefaults } from '../options.ts';
+import { BodyRoom } from './body-room.ts';
 import type { Admission, Exchange, RequestHandler, RequestHead } from './exchange.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import type { OwnAnswer, OwnRequest, OwnRoute } from './own-route.ts';
@@ -30,6 +31,8 @@ export interface GatewayOptions {
 /** The way of a request through the gateway, whatever protocol brought it. */
 export class Pipeline implements RequestHandler, Disposable {
   readonly bounds: GatewayBounds;
+  /** What the bodies of requests have of the memory, whatever protocol brings them. */
+  readonly room: BodyRoom;
   isDraining = false;
   readonly #options: GatewayOptions;
   readonly #metrics: GatewayMetrics;
@@ -40,7 +43,11 @@ export class Pipeline implements RequestHandler, Disposable {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.bounds = { ...gatewayDefaults, ...options.bounds };
-    this.#metrics = createGatewayMetrics(options.registry, () => this.#activeCount);
+    this.room = new BodyRoom(this.bounds.bodiesBytesMax);
+    this.#metrics = createGatewayMetrics(options.registry, {
+      active: () => this.#activeCount,
+      bodyBytes: () => this.room.bytesHeld,
+    });
     this.#pieces = new DeadlineQueue(options.clock, this.bounds.pieceMsMax);
     this.#answers = new DeadlineQueue(options.clock, this.bounds.answerMsMax);
   }

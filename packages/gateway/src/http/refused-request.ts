@@ -5,8 +5,10 @@ import {
   bodyTooLarge,
   headersTooLarge,
   malformedRequest,
+  overloaded,
 } from '@millrace/openai';
 import { type RefusalReason, refusalText } from '../http1/refusal.ts';
+import type { BodyRefusal } from './request-body.ts';
 import type { GatewayBounds } from '../options.ts';
 
 /** Refusals that are no fault of the message's form. */
@@ -20,7 +22,8 @@ const codes: Partial<Readonly<Record<RefusalReason, ApiErrorCode>>> = {
 };
 
 /** What a client is told whose request is no HTTP/1.1 that is taken here. */
-export function refusedRequest(reason: RefusalReason, bounds: GatewayBounds): ApiError {
+export function refusedRequest(reason: BodyRefusal, bounds: GatewayBounds): ApiError {
+  if (reason === 'no-room') return noRoom(bounds.bodiesBytesMax);
   if (reason === 'body-too-large') return bodyTooLarge(bounds.bodyBytesMax);
   if (reason === 'fields-too-large') return headersTooLarge(bounds.headerBytesMax);
   if (reason === 'target-too-long') {
@@ -30,4 +33,12 @@ export function refusedRequest(reason: RefusalReason, bounds: GatewayBounds): Ap
   const code = codes[reason];
   if (code === undefined) return malformedRequest(refusalText(reason));
   return apiError(code, `The request is refused: ${refusalText(reason)}.`);
+}
+
+const noRoomRetryMs = 1000;
+
+/** Others are being answered, and the bodies of their requests fill what memory there is for them. */
+export function noRoom(limitBytes: number): ApiError {
+  const message = `The bodies of the requests that are being answered fill the limit of ${limitBytes} bytes.`;
+  return overloaded(message, noRoomRetryMs);
 }

@@ -1,6 +1,7 @@
 import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import type { Framing } from '../http1/framing.ts';
 import type { RefusalReason } from '../http1/refusal.ts';
+import type { BodyRoom } from './body-room.ts';
 
 /** A body of up to so many bytes gets all its memory when its first bytes come; a longer one as they come. */
 const bytesAtOnce = 2 ** 20;
@@ -9,29 +10,38 @@ const noBytes = Buffer.alloc(0);
 /** What a step of reading a body came to. */
 export type BodyStep = 'more' | 'whole' | 'refused';
 
+/** Why a body is not taken: what is wrong with it, or that the bodies of all requests fill the memory they may have. */
+export type BodyRefusal = RefusalReason | 'no-room';
+
 /** Puts the body of a request together out of what a connection brings. Hot path: once a piece. */
 export class RequestBody {
   /** Where the bytes behind the body begin, when it is whole. */
   restStart = 0;
-  refusal: RefusalReason | undefined;
+  refusal: BodyRefusal | undefined;
   readonly #decoder: ChunkedDecoder;
   readonly #bytesMax: number;
+  readonly #room: BodyRoom;
   #bytes: Buffer = noBytes;
+  /** Bytes that are taken of the room, also for a body that has been released. */
+  #taken = 0;
   #length = 0;
   #remaining = 0;
   #isChunked = false;
 
-  constructor(decoder: ChunkedDecoder, bytesMax: number) {
+  constructor(
+    decoder: ChunkedDecoder,
+    bounds: { readonly bytesMax: number; readonly room: BodyRoom },
+  ) {
     this.#decoder = decoder;
-    this.#bytesMax = bytesMax;
+    this.#bytesMax = bounds.bytesMax;
+    this.#room = bounds.room;
   }
 
   /** Begins a body; answers whether it may be so long. */
   begin({ isChunked, contentLength }: Framing): boolean {
     this.#isChunked = isChunked;
     this.#remaining = Math.max(0, contentLength);
-    this.#bytes = noBytes;
-    this.#length = 0;
+    this.free();
     if (isChunked) this.#decoder.reset();
     return this.#remaining <= this.#bytesMax;
   }
@@ -44,17 +54,26 @@ export class RequestBody {
     if (this.#isChunked) return this.#takeChunks(bytes, start, end);
     const length = Math.min(this.#remaining, end - start);
     this.restStart = start + length;
-    if (length > 0) this.#append(bytes, [start, start + length], this.#remaining);
+    if (length > 0 && !this.#append(bytes, [start, start + length], this.#remaining))
+      return this.#refuse('no-room');
     this.#remaining -= length;
     return this.#remaining === 0 ? 'whole' : 'more';
   }
 
-  /** The body, once; the memory is the taker's. */
+  /** The body, once; the memory is the taker's, and counts until `free`. */
   release(): Buffer {
     const bytes = this.#bytes.subarray(0, this.#length);
     this.#bytes = noBytes;
     this.#length = 0;
     return bytes;
+  }
+
+  /** Gives back what the body had of the room. */
+  free(): void {
+    this.#bytes = noBytes;
+    this.#length = 0;
+    if (this.#taken > 0) this.#room.free(this.#taken);
+    this.#taken = 0;
   }
 
   #takeChunks(bytes: Buffer, start: number, end: number): BodyStep {
@@ -64,7 +83,8 @@ export class RequestBody {
     while (step === 'bytes') {
       const length = decoder.bytesEnd - decoder.bytesStart;
       if (this.#length + length > this.#bytesMax) return this.#refuse('body-too-large');
-      this.#append(bytes, [decoder.bytesStart, decoder.bytesEnd], length);
+      if (!this.#append(bytes, [decoder.bytesStart, decoder.bytesEnd], length))
+        return this.#refuse('no-room');
       step = decoder.step(bytes, end);
     }
     this.restStart = decoder.at;
@@ -72,19 +92,24 @@ export class RequestBody {
     return step === 'done' ? 'whole' : 'more';
   }
 
-  #append(bytes: Buffer, [start, end]: readonly [number, number], expected: number): void {
+  /** False: there is no room for it. */
+  #append(bytes: Buffer, [start, end]: readonly [number, number], expected: number): boolean {
     const needed = this.#length + end - start;
     if (needed > this.#bytes.length) {
       const all = Math.min(this.#length + expected, Math.max(bytesAtOnce, 2 * this.#length));
-      const grown = Buffer.allocUnsafe(Math.max(needed, all));
+      const byteCount = Math.max(needed, all);
+      if (!this.#room.take(byteCount - this.#bytes.length)) return false;
+      this.#taken += byteCount - this.#bytes.length;
+      const grown = Buffer.allocUnsafe(byteCount);
       this.#bytes.copy(grown, 0, 0, this.#length);
       this.#bytes = grown;
     }
     bytes.copy(this.#bytes, this.#length, start, end);
     this.#length = needed;
+    return true;
   }
 
-  #refuse(reason: RefusalReason | undefined): BodyStep {
+  #refuse(reason: BodyRefusal | undefined): BodyStep {
     this.refusal = reason;
     return 'refused';
   }

@@ -249,6 +249,23 @@ test('bounds hold: bodies, headers, targets, methods, streams at once', async (t
   assert.notEqual(headers.status, 200);
 });
 
+test('bodies that are being answered bound what further streams may send', async (t) => {
+  const held: (() => void)[] = [];
+  const { session, registry } = await open(
+    t,
+    (_request, response) => void held.push(() => response.end('done')),
+    { bodyBytesMax: 600, bodiesBytesMax: 1000 },
+  );
+  const first = ask(session, post, Buffer.alloc(600));
+  while (held.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const second = await ask(session, post, Buffer.alloc(600));
+  assert.equal(second.status, 503);
+  assert.match(second.text, /limit of 1000 bytes/);
+  held[0]?.();
+  assert.equal((await first).status, 200);
+  assert.match(registry.expose(), /^millrace_gateway_body_bytes 0$/m);
+});
+
 test('a client that opens and resets streams again and again is sent away', async (t) => {
   const { session } = await open(t, echo);
   const closed = new Promise((resolve) => session.once('close', resolve));

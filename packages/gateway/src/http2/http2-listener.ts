@@ -1,6 +1,7 @@
 import { performServerHandshake, type ServerHttp2Session, type ServerOptions } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '@millrace/stdx';
+import type { BodyRoom } from '../http/body-room.ts';
 import type { Pipeline } from '../http/pipeline.ts';
 import { DeadlineQueue } from '../net/deadlines.ts';
 import type { GatewayBounds } from '../options.ts';
@@ -21,6 +22,7 @@ const windowBytes = 256 * 1024;
 export class Http2Listener implements StreamSide, Disposable {
   readonly handler: Pipeline;
   readonly bounds: GatewayBounds;
+  readonly room: BodyRoom;
   readonly requests: DeadlineQueue;
   readonly endings: DeadlineQueue;
   readonly #clock: Clock;
@@ -32,6 +34,7 @@ export class Http2Listener implements StreamSide, Disposable {
   constructor(path: Pipeline, clock: Clock) {
     this.handler = path;
     this.bounds = path.bounds;
+    this.room = path.room;
     this.#clock = clock;
     this.requests = new DeadlineQueue(clock, path.bounds.requestMsMax);
     this.endings = new DeadlineQueue(clock, path.bounds.pieceMsMax);

@@ -13,6 +13,8 @@ import type {
   RequestHead,
   Responder,
 } from '../http/exchange.ts';
+import type { BodyRoom } from '../http/body-room.ts';
+import { noRoom } from '../http/refused-request.ts';
 import { GatewayError } from '../errors.ts';
 import type { BodyEnd, BodySink } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
@@ -25,6 +27,7 @@ import { readHead } from './request-head.ts';
 export interface StreamSide {
   readonly handler: RequestHandler;
   readonly bounds: GatewayBounds;
+  readonly room: BodyRoom;
   readonly requests: DeadlineQueue;
   /** How long a client may take for what is left of an answer when all of it has been written. */
   readonly endings: DeadlineQueue;
@@ -97,6 +100,7 @@ export class StreamExchange implements Responder, BodySink {
 
   end(end: BodyEnd): void {
     this.#state = 'over';
+    this.#freeRoom();
     this.flush();
     if (this.#isGone) return;
     if (end !== 'whole') {
@@ -119,10 +123,12 @@ export class StreamExchange implements Responder, BodySink {
 
   #take(piece: Buffer): void {
     if (this.#state !== 'body') return;
-    this.#byteCount += piece.length;
+    const { bodyBytesMax, bodiesBytesMax } = this.#side.bounds;
+    const byteCount = this.#byteCount + piece.length;
+    if (byteCount > bodyBytesMax) return this.#refuse(bodyTooLarge(bodyBytesMax));
+    if (!this.#side.room.take(piece.length)) return this.#refuse(noRoom(bodiesBytesMax));
+    this.#byteCount = byteCount;
     this.#pieces.push(piece);
-    const { bodyBytesMax } = this.#side.bounds;
-    if (this.#byteCount > bodyBytesMax) this.#refuse(bodyTooLarge(bodyBytesMax));
   }
 
   #takeEnd(head: RequestHead, admission: Admission): void {
@@ -145,6 +151,7 @@ export class StreamExchange implements Responder, BodySink {
   #refuse(error: ApiError): void {
     this.#deadline.cancel();
     this.#pieces.length = 0;
+    this.#freeRoom();
     this.#side.handler.noteRefused(error.status, this.#admission);
     const body = Buffer.from(errorBody(error));
     const headers = HeaderBlock.of({ ...errorHeaders(error), 'content-type': 'application/json' });
@@ -159,7 +166,13 @@ export class StreamExchange implements Responder, BodySink {
     if (this.#state === 'head' || this.#state === 'body')
       this.#side.handler.noteRefused(clientClosedStatus, this.#admission);
     this.#state = 'over';
+    this.#freeRoom();
     this.#cancellation.cancel('client-gone');
+  }
+
+  #freeRoom(): void {
+    this.#side.room.free(this.#byteCount);
+    this.#byteCount = 0;
   }
 }
 

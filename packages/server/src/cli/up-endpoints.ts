@@ -11,6 +11,7 @@ import type { Settings } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
 import { LaneCrew } from '../lanes/lane-crew.ts';
 import { laneCount, lanesByDefault } from '../lanes/lane-count.ts';
+import { type LaneLimits, laneLimits } from '../lanes/lane-limits.ts';
 import { TlsFiles } from '../lanes/tls-files.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -36,6 +37,7 @@ export async function serveEndpoints(
   const lanes = new LaneCrew({
     lanes: start.lanes,
     listen: start.listen,
+    limits: start.limits,
     seed: randomSeed(),
     clock: systemClock,
     registry,
@@ -136,7 +138,7 @@ async function reloadFrom(file: string, step: ReloadStep): Promise<void> {
     await step.fleet.replace(config, (table) => step.lanes.replaceTable(table));
     step.tlsFiles?.reload();
     const wanted = startOf(config, step.settings);
-    const later = (['listen', 'lanes', 'tls'] as const).filter(
+    const later = (['listen', 'lanes', 'tls', 'limits'] as const).filter(
       (key) => JSON.stringify(wanted[key]) !== JSON.stringify(step.start[key]),
     );
     const note = later.map((key) => `; "${key}" changes only at the next start`).join('');
@@ -155,6 +157,7 @@ interface LaneStart {
   readonly listen: ListenPlace;
   readonly lanes: number;
   readonly tls: TlsPaths | undefined;
+  readonly limits: LaneLimits;
 }
 
 function startOf(config: FileConfig, settings: Settings): LaneStart {
@@ -162,6 +165,7 @@ function startOf(config: FileConfig, settings: Settings): LaneStart {
     listen: listenPlace(config, settings),
     lanes: laneCount(settings, config.lanes ?? lanesByDefault()),
     tls: config.listen?.tls,
+    limits: laneLimits(config.limits),
   };
 }
 

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type BatchingConfig, batchingSchema } from './batching-schema.ts';
 import { lanesMax } from '../lanes/lane-count.ts';
 import { type EngineConfig, engineSchema } from './engines-schema.ts';
+import { type LimitsConfig, limitsSchema } from './limits-schema.ts';
 import {
   type HealthCheckConfig,
   healthCheckSchema,
@@ -170,6 +171,7 @@ const file = z
     resilience: resilienceSchema.optional(),
     timeouts: timeoutsSchema.optional(),
     healthCheck: healthCheckSchema.optional(),
+    limits: limitsSchema.optional(),
     tenants: z
       .array(tenant)
       .min(1)
@@ -246,6 +248,7 @@ export interface FileConfig {
   readonly resilience?: ResilienceConfig | undefined;
   readonly timeouts?: TimeoutsConfig | undefined;
   readonly healthCheck?: HealthCheckConfig | undefined;
+  readonly limits?: LimitsConfig | undefined;
   readonly tenants?: readonly TenantConfig[] | undefined;
 }
 

@@ -41,6 +41,20 @@ lanez: 2
   assert.match(problems.join('\n'), /:6:\d+: lanez is not known/);
 });
 
+test('refuses limits by which one body could not come', () => {
+  const file = (limits: string): string =>
+    `endpoints: [{ url: "http://a:1" }]\nlimits: ${limits}\n`;
+  assert.equal(
+    readConfigFile(file('{ connections: 20000, bodiesBytes: 67108864 }'), 'f').limits?.connections,
+    20_000,
+  );
+  assert.throws(
+    () => readConfigFile(file('{ bodiesBytes: 1024 }'), 'f'),
+    /16777216 bytes that one body/,
+  );
+  assert.throws(() => readConfigFile(file('{ conections: 1 }'), 'f'), /conections/);
+});
+
 test('says where the YAML itself is broken', () => {
   assert.match(problemsOf('endpoints: [').join('\n'), /^millrace\.yaml:1:\d+: /);
   assert.match(

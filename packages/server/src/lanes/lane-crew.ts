@@ -15,6 +15,7 @@ import {
   type LaneTable,
   type ToLane,
 } from './lane-messages.ts';
+import { type LaneLimits, laneLimits } from './lane-limits.ts';
 import { LaneWorker } from './lane-worker.ts';
 
 /** How lanes are started and watched. */
@@ -37,6 +38,8 @@ export interface LaneCrewOptions {
   /** The module whose `runLane` each thread calls; by default the one beside this. */
   readonly program?: URL;
   readonly bounds?: Partial<LaneBounds>;
+  /** Bounds of the data path in each lane; absent: the defaults. */
+  readonly limits?: LaneLimits;
 }
 
 /** How long control waits for lanes. */
@@ -234,6 +237,7 @@ export class LaneCrew implements AsyncDisposable {
         lane,
         listen: this.#place,
         isPortShared: this.#isShared,
+        limits: this.#options.limits ?? laneLimits(),
         seed,
         tls: this.#options.tls?.(),
         source: source(),

@@ -1,4 +1,5 @@
 import {
+  type BatchMetrics,
   type Endpoint,
   EndpointBackend,
   endpointDefaults,
@@ -21,6 +22,9 @@ export interface LaneEndpointsParts {
   readonly lane: number;
   readonly clock: Clock;
   readonly random: Prng;
+  /** Connections to one endpoint. */
+  readonly backendConnectionsMax: number;
+  readonly batchMetrics: BatchMetrics;
 }
 
 /** An endpoint that left the table is closed when its last answer has ended; it is looked at this often. */
@@ -84,12 +88,13 @@ export class LaneEndpoints implements Disposable {
   /** A place is one endpoint's until every lane has let go of it, so that the same place is the same endpoint. */
   #openOne({ options, index, kind, models }: LaneEndpoint): Endpoint {
     const known = this.#endpoints.find((one) => one.index === index);
-    const { clock, memory } = this.#parts;
+    const { clock, memory, backendConnectionsMax, batchMetrics } = this.#parts;
+    const bounds = { ...endpointDefaults, backendConnectionsMax };
     const endpoint =
       known ??
       openEndpoint(
         { ...options, url: new URL(options.url) },
-        { clock, memory, index, bounds: endpointDefaults },
+        { clock, memory, index, bounds, batchMetrics },
       );
     return Object.assign(endpoint, { kind, models });
   }

@@ -11,6 +11,7 @@ import type {
 } from '@millrace/gateway';
 import type { RegistrySnapshot } from '@millrace/telemetry';
 import type { RoutingConfig } from '../config/routing-schema.ts';
+import type { LaneLimits } from './lane-limits.ts';
 import type { EngineStatus } from '../supervise/engine-status.ts';
 
 /**
@@ -30,6 +31,7 @@ export interface LaneSetup {
   readonly seed: number;
   /** Undefined: clients speak in the clear. */
   readonly tls: TlsOptions | undefined;
+  readonly limits: LaneLimits;
   readonly source: LaneSource;
 }
 

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import {
   ApiBackend,
   type Backend,
+  type BatchMetrics,
+  createBatchMetrics,
   createModelsRoute,
   endpointDefaults,
   type Gateway,
@@ -54,7 +56,7 @@ export class Lane {
   /** Serves what control has set up; `line` leads to control. Throws what `startGateway` throws. */
   static async open(setup: LaneSetup, line: ControlLine): Promise<Lane> {
     const registry = new Registry();
-    const rear = rearOf(setup);
+    const rear = rearOf(setup, registry);
     const life = { isDraining: false };
     const { ownRoutes = [], ...front } = rear.gateway;
     const gateway = await startGateway({
@@ -66,6 +68,7 @@ export class Lane {
       listen: setup.listen,
       isPortShared: setup.isPortShared,
       tls: setup.tls,
+      bounds: setup.limits,
     });
     return new Lane(rear, { registry, gateway, line, life });
   }
@@ -102,19 +105,22 @@ function healthRoute(backend: Backend, life: { readonly isDraining: boolean }): 
   };
 }
 
-function rearOf(setup: LaneSetup): LaneRear {
+function rearOf(setup: LaneSetup, registry: Registry): LaneRear {
   return setup.source.kind === 'engine'
-    ? engineRear(setup.source)
-    : endpointsRear(setup.source, setup);
+    ? engineRear(setup.source, setup)
+    : endpointsRear(setup.source, { setup, batchMetrics: createBatchMetrics(registry) });
 }
 
 /** One engine of our own at a socket that changes when it is started again. */
-function engineRear(source: LaneSource & { readonly kind: 'engine' }): LaneRear {
+function engineRear(
+  source: LaneSource & { readonly kind: 'engine' },
+  { limits }: LaneSetup,
+): LaneRear {
   let engine: EngineStatus = source.engine;
   const backend = new HttpBackend({
     address: () => ({ kind: 'socket', path: engine.socketPath }),
     unavailable: () => engineUnavailable(engine, systemClock.unixMs()),
-    connectionsMax: gatewayDefaults.backendConnectionsMax,
+    connectionsMax: limits.backendConnectionsMax,
     firstByteMsMax: gatewayDefaults.firstByteMsMax,
     clock: systemClock,
   });
@@ -134,10 +140,12 @@ function engineRear(source: LaneSource & { readonly kind: 'engine' }): LaneRear 
 
 function endpointsRear(
   source: LaneSource & { readonly kind: 'endpoints' },
-  setup: LaneSetup,
+  { setup, batchMetrics }: { readonly setup: LaneSetup; readonly batchMetrics: BatchMetrics },
 ): LaneRear {
   const endpoints = new LaneEndpoints(source.table, {
     memory: source.memory,
+    batchMetrics,
+    backendConnectionsMax: setup.limits.backendConnectionsMax,
     lane: setup.lane,
     clock: systemClock,
     random: seededPrng(setup.seed + setup.lane),
