@@ -38,8 +38,8 @@ export type GenerationEvent =
       readonly kind: 'choice-finished';
       readonly choiceIndex: number;
       readonly reason: 'stop' | 'length';
-      /** The stop string that was met. */
-      readonly stop?: string;
+      /** The stop string that was met, or the token that ended it where that is not the vocabulary's end of text. */
+      readonly stop?: string | number;
     }
   | { readonly kind: 'finished'; readonly usage: Usage }
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly message: string };

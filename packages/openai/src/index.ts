@@ -107,7 +107,7 @@ export {
   tokenizeResponse,
 } from './responses/list-responses.ts';
 export type { TokenChoice, TokenLogprob } from './responses/logprobs.ts';
-export type { FinishReason, ResponseHead } from './responses/response-head.ts';
+export type { FinishReason, ResponseHead, StopReason } from './responses/response-head.ts';
 export { doneEvent, errorEvent, eventStreamType, sseEvent } from './responses/sse.ts';
 export { sumUsage, type TokenUsage } from './responses/usage.ts';
 export {

@@ -50,7 +50,8 @@ export class Answer implements Disposable {
   extend(token: number, output: EntryOutput): boolean {
     const { vocabulary, maxTokens } = this.#options;
     this.#tokenCount++;
-    if (vocabulary.isEndOfGeneration(token)) return this.#finish('stop');
+    if (vocabulary.isEndOfGeneration(token))
+      return this.#finish('stop', token === vocabulary.eosToken ? undefined : token);
     const bytes = vocabulary.pieceBytes(token);
     const { text, stop } = this.#text.push(bytes);
     const tokens = this.#describe(output, token, bytes);
@@ -81,10 +82,10 @@ export class Answer implements Disposable {
     return [{ token, bytes, logprob: row.chosen, top }];
   }
 
-  #finish(reason: 'stop' | 'length', stop?: string): true {
+  #finish(reason: 'stop' | 'length', stop?: string | number): true {
     const { choiceIndex, emit } = this.#options;
     this.#isCut = reason === 'length';
-    const rest = stop === undefined ? this.#text.end() : '';
+    const rest = typeof stop === 'string' ? '' : this.#text.end();
     if (rest !== '') this.#emitText(rest, []);
     const end = { kind: 'choice-finished', choiceIndex, reason } as const;
     emit(stop === undefined ? end : { ...end, stop });

@@ -1,4 +1,4 @@
-import type { FinishReason, TokenChoice, ToolCall } from '@millrace/openai';
+import type { FinishReason, StopReason, TokenChoice, ToolCall } from '@millrace/openai';
 import type { Prng } from '@millrace/stdx';
 import type { ToolPlan } from '../tools/prepare-tools.ts';
 import { ToolCallParser, type ToolEvent } from '../tools/tool-call-parser.ts';
@@ -28,6 +28,7 @@ export class AnswerReader {
 export class WholeAnswer {
   text = '';
   finishReason: FinishReason = 'stop';
+  stopReason: StopReason | undefined;
   readonly tokens: TokenChoice[] = [];
   readonly #calls: { id: string; name: string; arguments: string }[] = [];
 

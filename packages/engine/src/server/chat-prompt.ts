@@ -10,6 +10,7 @@ import { EngineError } from '../errors.ts';
 import { grammarOfJsonObject, grammarOfJsonSchema } from '../grammar/json-schema-grammar.ts';
 import { prepareTools, type ToolPlan } from '../tools/prepare-tools.ts';
 import { renderableMessages } from '../tools/render-messages.ts';
+import { upToOpenEnd, withOpenEnd } from './open-end.ts';
 import { checkClientGrammar } from './client-grammar.ts';
 import { tokensOfPrompt } from './prompt-tokens.ts';
 import type { ServedModel } from './served-engine.ts';
@@ -59,7 +60,10 @@ function planOf(request: ChatRequest, { template }: ChatModel): ToolPlan {
 
 /** The text of a conversation, as the model's own template writes it. Throws `RefusedError`. */
 export function renderChat(
-  request: Pick<ChatRequest, 'messages' | 'addsGenerationPrompt' | 'templateVariables'>,
+  request: Pick<
+    ChatRequest,
+    'messages' | 'addsGenerationPrompt' | 'continuesFinalMessage' | 'templateVariables'
+  >,
   plan: ToolPlan,
   chat: ChatModel,
 ): string {
@@ -68,15 +72,18 @@ export function renderChat(
     const message = `The model "${model.id}" has no chat template; use /v1/completions.`;
     throw new RefusedError(apiError('unsupported_value', message, { param: 'model' }));
   }
+  const { continuesFinalMessage } = request;
+  const messages = renderableMessages(request.messages, plan);
   try {
-    return template.render({
-      messages: renderableMessages(request.messages, plan),
+    const text = template.render({
+      messages: continuesFinalMessage ? withOpenEnd(messages) : messages,
       ...(plan.templateTools !== undefined && { tools: plan.templateTools }),
       addGenerationPrompt: request.addsGenerationPrompt,
       bosText: textOfToken(model, model.vocabulary.bosToken),
       eosText: textOfToken(model, model.vocabulary.eosToken),
       variables: request.templateVariables,
     });
+    return continuesFinalMessage ? upToOpenEnd(text) : text;
   } catch (error) {
     if (!(error instanceof LlamaError) || error.code !== 'LLAMA_TEMPLATE_FAILED') throw error;
     const refusal = apiError('invalid_value', error.message, { param: 'messages' });

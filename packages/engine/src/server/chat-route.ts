@@ -68,6 +68,7 @@ async function sendChat({ exchange, request, head, set, readers }: ChatAnswer): 
     } else if (event.kind === 'choice-finished') {
       answer.take(reader.end());
       answer.finishReason = reader.finishReason(event.reason);
+      answer.stopReason = event.stop;
     }
     return undefined;
   });
@@ -76,6 +77,7 @@ async function sendChat({ exchange, request, head, set, readers }: ChatAnswer): 
     text: answer.text,
     toolCalls: answer.toolCalls,
     finishReason: answer.finishReason,
+    stopReason: answer.stopReason,
     ...(request.logprobs !== undefined && { tokens: answer.tokens }),
   }));
   exchange.sendJson(chatResponse(head, choices, ending.usage));
@@ -108,7 +110,7 @@ function chunksOf(
   const { choiceIndex, reader, format } = choice;
   if (event.kind === 'choice-finished') {
     const rest = chunksOfTools(reader.end(), choiceIndex, format);
-    return rest + format.finish(choiceIndex, reader.finishReason(event.reason));
+    return rest + format.finish(choiceIndex, reader.finishReason(event.reason), event.stop);
   }
   const events = reader.push(event.text);
   if (event.tokens.length === 0) return chunksOfTools(events, choiceIndex, format);

@@ -5,6 +5,7 @@ import {
   type FinishReason,
   parseCompletionRequest,
   type ResponseHead,
+  type StopReason,
   type TokenChoice,
 } from '@millrace/openai';
 import { assertDefined } from '@millrace/stdx';
@@ -76,6 +77,7 @@ async function sendCompletion(answer: CompletionAnswer): Promise<void> {
   const answers = echoes.map((text) => ({
     text,
     finishReason: 'stop' as FinishReason,
+    stopReason: undefined as StopReason | undefined,
     tokens: [] as TokenChoice[],
   }));
   const ending = await set.read((event, choiceIndex) => {
@@ -83,13 +85,17 @@ async function sendCompletion(answer: CompletionAnswer): Promise<void> {
     if (event.kind === 'text') {
       choice.text += event.text;
       choice.tokens.push(...event.tokens);
-    } else if (event.kind === 'choice-finished') choice.finishReason = event.reason;
+    } else if (event.kind === 'choice-finished') {
+      choice.finishReason = event.reason;
+      choice.stopReason = event.stop;
+    }
     return undefined;
   });
   if (ending.kind === 'failed') return exchange.sendError(ending.error);
-  const choices = answers.map(({ text, finishReason, tokens }) => ({
+  const choices = answers.map(({ text, finishReason, stopReason, tokens }) => ({
     text,
     finishReason,
+    stopReason,
     ...(request.logprobs !== undefined && { tokens }),
   }));
   exchange.sendJson(completionResponse(head, choices, ending.usage));
@@ -108,7 +114,7 @@ async function streamCompletion(answer: CompletionAnswer): Promise<void> {
         if (event.tokens.length === 0) return stream.write(format.text(choiceIndex, event.text));
         return stream.write(format.textWithLogprobs(choiceIndex, event.text, event.tokens));
       case 'choice-finished':
-        return stream.write(format.finish(choiceIndex, event.reason));
+        return stream.write(format.finish(choiceIndex, event.reason, event.stop));
     }
     return undefined;
 

@@ -50,6 +50,7 @@ interface Chunk {
     readonly text?: string;
     readonly delta?: { readonly role?: string; readonly content?: string };
     readonly finish_reason: string | null;
+    readonly stop_reason?: string | number | null;
     readonly logprobs?: object | null;
   }[];
   readonly usage?: Readonly<Record<string, unknown>> | null;
@@ -95,6 +96,7 @@ describe('chat completions', () => {
         message: { role: 'assistant', content: 'Hi!', refusal: null },
         logprobs: null,
         finish_reason: 'stop',
+        stop_reason: null,
       },
     ]);
     assert.deepEqual(body['usage'], {
@@ -156,6 +158,62 @@ describe('chat completions', () => {
     };
     assert.equal(await finish({ stop: 'b' }), 'stop');
     assert.equal(await finish({ max_tokens: 2 }), 'length');
+  });
+
+  test('tells the stop string that was met, whole and streamed, and nothing for others', async (t) => {
+    const { post } = await open(t, { answer: () => ['a', 'b', 'c'] });
+    const routes = [
+      ['/v1/chat/completions', chat],
+      ['/v1/completions', { model: chat.model, prompt: 'x', max_tokens: 9 }],
+    ] as const;
+    for (const [route, asked] of routes)
+      for (const [fields, expected] of [
+        [{ stop: ['x', 'b'] }, 'b'],
+        [{}, null],
+        [{ max_tokens: 1 }, null],
+      ] as const) {
+        const whole = (await (await post(route, { ...asked, ...fields })).json()) as {
+          choices: readonly Record<string, unknown>[];
+        };
+        assert.equal(whole.choices[0]?.['stop_reason'], expected, route);
+        const streamed = await post(route, { ...asked, ...fields, stream: true });
+        const last = chunksOf(await eventsOf(streamed))
+          .flatMap(({ choices }) => choices)
+          .find((choice) => choice.finish_reason !== null);
+        assert.equal(last?.stop_reason, expected, route);
+      }
+  });
+
+  test('goes on with the last message where it is asked to, at whatever character it ends', async (t) => {
+    const { engine, post } = await open(t);
+    const goOn = { add_generation_prompt: false, continue_final_message: true };
+    const messages = [...chat.messages, { role: 'assistant', content: 'Once upon ' }];
+    await post('/v1/chat/completions', { ...chat, messages, ...goOn });
+    const { model, requests } = engine;
+    const prompt = model.vocabulary.detokenize(requests[0]?.prompt ?? []);
+    assert.equal(prompt, '<|user|>hello world\n<|assistant|>Once upon ');
+    const tokens = await post('/tokenize', { messages, continue_final_message: true });
+    assert.equal(((await tokens.json()) as { count: number }).count, prompt.length);
+    const closed = await post('/v1/chat/completions', {
+      ...chat,
+      messages,
+      add_generation_prompt: false,
+    });
+    assert.equal(closed.status, 200);
+    const whole = model.vocabulary.detokenize(engine.requests.at(-1)?.prompt ?? []);
+    assert.ok(whole.startsWith(`${prompt}\n`), 'without it the message is closed');
+  });
+
+  test('says why it cannot go on with a message', async (t) => {
+    const { post } = await open(t);
+    const refusal = async (fields: object): Promise<string> => {
+      const asked = { ...chat, continue_final_message: true, ...fields };
+      const response = await post('/v1/chat/completions', asked);
+      assert.equal(response.status, 400);
+      return ((await response.json()) as { error: { message: string } }).error.message;
+    };
+    assert.match(await refusal({}), /only when the last message is the assistant's, with text/);
+    assert.match(await refusal({ add_generation_prompt: true }), /are both true/);
   });
 
   test('gives the probabilities of tokens', async (t) => {

@@ -92,7 +92,8 @@ function tokensOfRequest(request: TokenizeRequest, context: RouteContext): Int32
   });
   const conversation = {
     messages: input.messages,
-    addsGenerationPrompt: true,
+    addsGenerationPrompt: input.addsGenerationPrompt,
+    continuesFinalMessage: input.continuesFinalMessage,
     templateVariables: input.templateVariables,
   };
   return tokensOfPrompt(renderChat(conversation, plan, chat), model, 'messages');

@@ -34,6 +34,7 @@ describe('parseChatRequest', () => {
       toolChoice: { kind: 'none' },
       parallelToolCalls: true,
       addsGenerationPrompt: true,
+      continuesFinalMessage: false,
       templateVariables: {},
     });
   });

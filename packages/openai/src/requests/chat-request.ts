@@ -15,6 +15,7 @@ import {
   tokenCount,
 } from '../parameters/sampling-parameters.ts';
 import { type ChatMessage, readMessage } from './chat-message.ts';
+import { promptEndOf, promptEndParameters } from './prompt-end.ts';
 import { type FunctionTool, readToolChoice, readTools, type ToolChoice } from './chat-tools.ts';
 import {
   contradiction,
@@ -36,6 +37,8 @@ export interface ChatRequest extends GenerationOptions {
   readonly toolChoice: ToolChoice;
   readonly parallelToolCalls: boolean;
   readonly addsGenerationPrompt: boolean;
+  /** The answer goes on with the last message, which is the assistant's and has text. */
+  readonly continuesFinalMessage: boolean;
   /** Further variables for the chat template. */
   readonly templateVariables: Readonly<Record<string, unknown>>;
 }
@@ -51,6 +54,7 @@ interface ChatFields extends GenerationFields {
   readonly tool_choice: ToolChoice;
   readonly parallel_tool_calls: boolean;
   readonly add_generation_prompt: boolean;
+  readonly continue_final_message: boolean;
   readonly chat_template_kwargs: Readonly<Record<string, unknown>>;
 }
 
@@ -76,7 +80,7 @@ const chatTable: ParameterTable<ChatFields> = {
     tools: { read: readTools, note: 'functions, at most 128' },
     tool_choice: { read: readToolChoice, note: 'none, auto, required or a function' },
     parallel_tool_calls: { read: boolean, note: 'default true; false allows one call at most' },
-    add_generation_prompt: { read: boolean, note: 'extension; default true' },
+    ...promptEndParameters,
     chat_template_kwargs: { read: record, note: 'extension; variables for the chat template' },
   },
   inert: {
@@ -91,7 +95,6 @@ const chatTable: ParameterTable<ChatFields> = {
     functions: refusedUnless([[]], 'use tools'),
     function_call: refusedUnless(['auto', 'none'], 'use tool_choice'),
     echo: refusedUnless([false], 'see /v1/completions'),
-    continue_final_message: refusedUnless([false], 'an answer begins a message'),
     chat_template: refusedUnless([], "the model's own template is used"),
     add_special_tokens: refusedUnless([false], 'the template writes all special tokens'),
     ...inertExtensions,
@@ -131,7 +134,7 @@ function chatRequestOf(fields: Partial<ChatFields>): ChatRequest {
     tools,
     toolChoice,
     parallelToolCalls: fields.parallel_tool_calls ?? true,
-    addsGenerationPrompt: fields.add_generation_prompt ?? true,
+    ...promptEndOf(fields, messages),
     templateVariables: fields.chat_template_kwargs ?? {},
   };
 }

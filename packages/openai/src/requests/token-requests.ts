@@ -12,6 +12,7 @@ import {
 import { type ChatMessage, readMessage } from './chat-message.ts';
 import { type FunctionTool, readTools } from './chat-tools.ts';
 import { contradiction } from './generation-options.ts';
+import { type PromptEnd, promptEndOf, promptEndParameters } from './prompt-end.ts';
 import { type Parsed, parseWith } from './parsed.ts';
 import { readTokens } from './text-input.ts';
 
@@ -20,14 +21,14 @@ export interface TokenizeRequest {
   readonly model?: string;
   readonly input:
     | { readonly kind: 'text'; readonly text: string }
-    | {
+    | ({
         readonly kind: 'messages';
         readonly messages: readonly ChatMessage[];
         /** They are described in the prompt. */
         readonly tools: readonly FunctionTool[];
         /** Further variables for the chat template. */
         readonly templateVariables: Readonly<Record<string, unknown>>;
-      };
+      } & PromptEnd);
   readonly addsSpecialTokens: boolean;
   /** Each token comes with its text. */
   readonly includesPieces: boolean;
@@ -46,6 +47,8 @@ interface TokenizeFields {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly FunctionTool[];
   readonly chat_template_kwargs: Readonly<Record<string, unknown>>;
+  readonly add_generation_prompt: boolean;
+  readonly continue_final_message: boolean;
   readonly add_special_tokens: boolean;
   readonly add_special: boolean;
   readonly return_token_strs: boolean;
@@ -70,6 +73,7 @@ const tokenizeTable: ParameterTable<TokenizeFields> = {
     },
     tools: { read: readTools, note: 'with messages: functions that the prompt describes' },
     chat_template_kwargs: { read: record, note: 'with messages: variables for the chat template' },
+    ...promptEndParameters,
     add_special_tokens: { read: boolean, note: 'vLLM; default true' },
     add_special: { read: boolean, note: 'llama.cpp; default false' },
     return_token_strs: { read: boolean, note: 'vLLM; adds the text of each token' },
@@ -125,7 +129,10 @@ function inputOf(fields: Partial<TokenizeFields>): TokenizeRequest['input'] {
     );
   }
   const { tools = [], chat_template_kwargs: templateVariables = {} } = fields;
-  if (messages !== undefined) return { kind: 'messages', messages, tools, templateVariables };
+  if (messages !== undefined) {
+    const end = promptEndOf(fields, messages);
+    return { kind: 'messages', messages, tools, templateVariables, ...end };
+  }
   if (tools.length > 0) throw contradiction('tools', "'tools' is allowed only with 'messages'.");
   const text = prompt ?? content;
   if (text === undefined) throw missing('prompt');

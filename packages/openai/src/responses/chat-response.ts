@@ -1,6 +1,6 @@
 import type { ToolCall } from '../requests/chat-message.ts';
 import { chatLogprobs, type TokenChoice } from './logprobs.ts';
-import type { FinishReason, ResponseHead } from './response-head.ts';
+import type { FinishReason, ResponseHead, StopReason } from './response-head.ts';
 import { type TokenUsage, usageBody } from './usage.ts';
 
 /** One answer of a chat completion. */
@@ -8,6 +8,8 @@ export interface ChatChoice {
   readonly text: string;
   readonly toolCalls: readonly ToolCall[];
   readonly finishReason: FinishReason;
+  /** The stop string, or the number of the token, that ended it; absent where none did, or the usual end of text. */
+  readonly stopReason?: StopReason | undefined;
   /** Present when logprobs were asked for. */
   readonly tokens?: readonly TokenChoice[];
 }
@@ -30,7 +32,7 @@ export function chatResponse(
 }
 
 function choiceBody(choice: ChatChoice, index: number): object {
-  const { text, toolCalls, finishReason, tokens } = choice;
+  const { text, toolCalls, finishReason, stopReason, tokens } = choice;
   const message = {
     role: 'assistant',
     content: text === '' && toolCalls.length > 0 ? null : text,
@@ -42,6 +44,7 @@ function choiceBody(choice: ChatChoice, index: number): object {
     message,
     logprobs: tokens === undefined ? null : chatLogprobs(tokens),
     finish_reason: finishReason,
+    stop_reason: stopReason ?? null,
   };
 }
 

@@ -1,6 +1,6 @@
 // Hot path: `text` runs once an event. One JSON.stringify of the text, no object made.
 import { chatLogprobs, type TokenChoice } from './logprobs.ts';
-import type { FinishReason, ResponseHead } from './response-head.ts';
+import type { FinishReason, ResponseHead, StopReason } from './response-head.ts';
 import { sseEvent } from './sse.ts';
 import { type TokenUsage, usageBody } from './usage.ts';
 
@@ -64,8 +64,8 @@ export class ChatStreamFormat {
     });
   }
 
-  finish(choiceIndex: number, reason: FinishReason): string {
-    return this.#choice(choiceIndex, {}, { finishReason: reason });
+  finish(choiceIndex: number, finishReason: FinishReason, stopReason?: StopReason): string {
+    return this.#choice(choiceIndex, {}, { finishReason, stopReason: stopReason ?? null });
   }
 
   /** The last chunk, without choices; '' unless the client asked for usage. */
@@ -77,13 +77,18 @@ export class ChatStreamFormat {
   #choice(
     choiceIndex: number,
     delta: object,
-    rest: { readonly logprobs?: object; readonly finishReason?: FinishReason } = {},
+    rest: {
+      readonly logprobs?: object;
+      readonly finishReason?: FinishReason;
+      readonly stopReason?: StopReason | null;
+    } = {},
   ): string {
     const choice = {
       index: choiceIndex,
       delta,
       logprobs: rest.logprobs ?? null,
       finish_reason: rest.finishReason ?? null,
+      ...(rest.stopReason !== undefined && { stop_reason: rest.stopReason }),
     };
     return sseEvent(`${this.#chunkStart}${JSON.stringify(choice)}${this.#chunkEnd}`);
   }

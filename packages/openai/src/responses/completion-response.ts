@@ -1,6 +1,6 @@
 // Hot path: `text` runs once an event. One JSON.stringify of the text, no object made.
 import { completionLogprobs, type CompletionLogprobsBody, type TokenChoice } from './logprobs.ts';
-import type { FinishReason, ResponseHead } from './response-head.ts';
+import type { FinishReason, ResponseHead, StopReason } from './response-head.ts';
 import { sseEvent } from './sse.ts';
 import { type TokenUsage, usageBody } from './usage.ts';
 
@@ -8,6 +8,8 @@ import { type TokenUsage, usageBody } from './usage.ts';
 export interface CompletionChoice {
   readonly text: string;
   readonly finishReason: FinishReason;
+  /** The stop string, or the number of the token, that ended it; absent where none did, or the usual end of text. */
+  readonly stopReason?: StopReason | undefined;
   /** Present when logprobs were asked for. */
   readonly tokens?: readonly TokenChoice[];
 }
@@ -23,11 +25,12 @@ export function completionResponse(
     object: 'text_completion',
     created: head.createdUnixS,
     model: head.model,
-    choices: choices.map(({ text, finishReason, tokens }, index) => ({
+    choices: choices.map(({ text, finishReason, stopReason, tokens }, index) => ({
       index,
       text,
       logprobs: tokens === undefined ? null : completionLogprobs(tokens, 0),
       finish_reason: finishReason,
+      stop_reason: stopReason ?? null,
     })),
     usage: usageBody(usage),
     system_fingerprint: null,
@@ -73,8 +76,14 @@ export class CompletionStreamFormat {
     return this.#choice({ index: choiceIndex, text, logprobs, finish_reason: null });
   }
 
-  finish(choiceIndex: number, reason: FinishReason): string {
-    return this.#choice({ index: choiceIndex, text: '', logprobs: null, finish_reason: reason });
+  finish(choiceIndex: number, finishReason: FinishReason, stopReason?: StopReason): string {
+    return this.#choice({
+      index: choiceIndex,
+      text: '',
+      logprobs: null,
+      finish_reason: finishReason,
+      stop_reason: stopReason ?? null,
+    });
   }
 
   /** The last chunk, without choices; '' unless the client asked for usage. */

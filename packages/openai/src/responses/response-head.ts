@@ -7,3 +7,6 @@ export interface ResponseHead {
 
 /** Why an answer ended. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls';
+
+/** The stop string that ended an answer, or the number of the token that did (vLLM's `stop_reason`). */
+export type StopReason = string | number;

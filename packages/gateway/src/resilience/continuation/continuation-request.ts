@@ -15,6 +15,7 @@ const goOn = { continue_final_message: true, add_generation_prompt: false };
  * and then says the message again before it goes on.
  */
 const chatPrefill: Readonly<Partial<Record<EngineKind, Readonly<Record<string, unknown>>>>> = {
+  millrace: goOn,
   vllm: goOn,
   sglang: { continue_final_message: true },
   'llama.cpp': goOn,

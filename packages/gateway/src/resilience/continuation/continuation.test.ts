@@ -57,6 +57,7 @@ test('a chat goes on with what was said as the last message, and fewer tokens', 
   assert.equal(vllm['continue_final_message'], true);
   assert.equal(vllm['add_generation_prompt'], false);
   assert.equal(vllm['max_tokens'], 8);
+  assert.equal(bodyOf('millrace')['continue_final_message'], true);
   const llama = bodyOf('llama.cpp');
   assert.deepEqual(llama['messages'], messages);
   assert.equal(llama['continue_final_message'], true, 'else it says the message again');
