@@ -29,6 +29,7 @@ export interface RelayParts {
 /** Of a line whose end has not come so much is withheld; a longer one goes on as it comes. */
 const withheldBytesMax = 256 * 1024;
 const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
 const nothing = Buffer.alloc(0);
 
 /**
@@ -86,7 +87,7 @@ export class Relay implements BodySink {
 
   #writeLines(piece: Buffer): void {
     const bytes = this.#withheld.length === 0 ? piece : Buffer.concat([this.#withheld, piece]);
-    const end = bytes.lastIndexOf(lineFeed) + 1;
+    const end = Math.max(bytes.lastIndexOf(lineFeed), bytes.lastIndexOf(carriageReturn)) + 1;
     const lines = bytes.length - end > withheldBytesMax ? bytes.length : end;
     if (lines > 0) this.#pass(bytes.subarray(0, lines));
     this.#withheld = lines === bytes.length ? nothing : Buffer.from(bytes.subarray(lines));
