@@ -7,7 +7,8 @@
  * With a rate, latency counts from when a request was meant to go, whether a connection was free or
  * not. Prints {"phase":"measuring"} and {"phase":"measured"} at the window's ends, so that others can
  * read clocks there, and then one line of results. With --hold 1 every connection opens one stream;
- * {"phase":"held"} tells that each has had its first event, and the streams stay until SIGTERM. */
+ * {"phase":"held"} tells that each has had its first event, and the streams stay until SIGTERM;
+ * it gives up when not all had theirs in the time of the window. */
 #define _GNU_SOURCE
 #include "rig.h"
 
@@ -74,7 +75,8 @@ static void say_phase(const char *phase) {
   fflush(stdout);
 }
 
-static void make_requests(const char *bearer, const char *model, long body_bytes, long prefixes) {
+/* `headers` are further lines of each request, each with its end. */
+static void make_requests(const char *bearer, const char *headers, const char *model, long body_bytes, long prefixes) {
   state.requests = calloc((size_t)state.prompts, sizeof *state.requests);
   if (state.requests == NULL) die("calloc");
   uint64_t prefix_seed = draw(&state.random);
@@ -98,7 +100,7 @@ static void make_requests(const char *bearer, const char *model, long body_bytes
     buffer_print(request, "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
                           "Accept: application/json\r\nUser-Agent: OpenAI/JS 6.9.1\r\nX-Stainless-Lang: js\r\n"
                           "X-Stainless-Retry-Count: 0\r\nX-Stainless-Timeout: 600\r\nAccept-Encoding: identity\r\n"
-                          "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", bearer, body.used);
+                          "%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", bearer, headers, body.used);
     buffer_append(request, body.bytes, body.used);
     buffer_free(&body);
   }
@@ -388,6 +390,7 @@ static void run(uint64_t window_ns, uint64_t end_ns) {
     if (!state.is_hold) turn_phase(window_ns, end_ns);
     issue_due();
     if (state.is_over && (state.idle_used == state.connections || now_ns() > end_ns + DRAIN_NS)) return;
+    if (state.is_hold && !has_told && now_ns() > end_ns) return;
     if (state.is_hold && !has_told && state.held == (uint64_t)state.connections) {
       has_told = 1;
       say_phase("held");
@@ -425,7 +428,7 @@ int main(int argc, char **argv) {
   state.random = (uint64_t)number_option(argc, argv, "--seed", 1);
   raise_descriptor_limit();
   find_address(text_option(argc, argv, "--unix", NULL), number_option(argc, argv, "--port", 0));
-  make_requests(text_option(argc, argv, "--bearer", "client-key"), text_option(argc, argv, "--model", "mock"),
+  make_requests(text_option(argc, argv, "--bearer", "client-key"), text_option(argc, argv, "--headers", ""), text_option(argc, argv, "--model", "mock"),
                 number_option(argc, argv, "--body-bytes", 1024), number_option(argc, argv, "--prefixes", 8));
   state.all = calloc((size_t)state.connections, sizeof *state.all);
   state.idle = calloc((size_t)state.connections, sizeof *state.idle);

@@ -7,6 +7,9 @@ export const goalLoads = {
   large: 'unary 400 KB, saturated',
   steady: 'unary 1 KB, 1,000/s',
   streams: 'streams of 128 events, 5 ms apart',
+  tls: 'unary 1 KB, TLS to upstream',
+  many: '10,000 streams of 16 events, 1 s apart',
+  idle: '10,000 idle streams',
 } as const;
 
 /** The figures that have goals. */
@@ -15,6 +18,8 @@ export const goalFigures = {
   perSecond: 'each second',
   p50: 'latency p50, µs',
   p99: 'latency p99, µs',
+  errors: 'errors',
+  idleBytes: 'KB each idle stream',
 } as const;
 
 const ours = 'millrace';
@@ -26,6 +31,7 @@ const ratios: readonly (readonly [load: string, other: string, most: number])[] 
   [goalLoads.unary, 'vllm-router', 0.2],
   [goalLoads.unary, 'smg', 0.15],
   [goalLoads.streams, 'nginx', 1.2],
+  [goalLoads.tls, 'nginx', 1.3],
 ];
 
 /** What each proxy adds to the latency that the rig has without one: medians, so no spread of its own. */
@@ -56,6 +62,21 @@ export function gatewayGoals(figures: readonly Figure[]): readonly Goal[] {
     latencyGoal(figures, goalFigures.p50, 100),
     latencyGoal(figures, goalFigures.p99, 300),
     goalAtLeast(
+      `${goalLoads.unary}: CPU, portkey / ours ≥ 20`,
+      cpuOf(figures, 'portkey') / cpuOf(figures, ours),
+      20,
+    ),
+    goalAtMost(
+      `${goalLoads.many}: errors of ours ≤ 0`,
+      medianOf(figures, [goalLoads.many, ours, goalFigures.errors]),
+      0,
+    ),
+    goalAtMost(
+      `${goalLoads.idle}: KB each ≤ 20`,
+      medianOf(figures, [goalLoads.idle, ours, goalFigures.idleBytes]),
+      20,
+    ),
+    goalAtLeast(
       `${goalLoads.large}: requests/s on one core ≥ 1,000`,
       medianOf(figures, [goalLoads.large, ours, goalFigures.perSecond]),
       1000,
@@ -64,8 +85,12 @@ export function gatewayGoals(figures: readonly Figure[]): readonly Goal[] {
   return goals.filter(({ reached }) => Number.isFinite(reached));
 }
 
+function cpuOf(figures: readonly Figure[], side: string): number {
+  return medianOf(figures, [goalLoads.unary, side, goalFigures.cpu]);
+}
+
 function lanesGoal(figures: readonly Figure[]): Goal {
-  const cpu = (side: string): number => medianOf(figures, [goalLoads.unary, side, goalFigures.cpu]);
+  const cpu = (side: string): number => cpuOf(figures, side);
   return goalAtMost(
     `${goalLoads.unary}: CPU, two lanes / one ≤ 1.1`,
     cpu('millrace-lanes-2') / cpu('millrace-lanes-1'),

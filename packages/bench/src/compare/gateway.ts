@@ -1,18 +1,22 @@
 import type { Figure } from '../report/report.ts';
 import { compileRig, type RigPrograms } from '../rig/compile-rig.ts';
-import {
-  microsecondsEach,
-  type ProcessCost,
-  processTree,
-  readProcessCost,
-} from '../rig/process-cost.ts';
-import { type Percentiles, type RigOptions, runClient, startUpstream } from '../rig/rig-process.ts';
+import { startUpstream } from '../rig/rig-process.ts';
 import { millraceProxySide, oneLaneSide, twoLanesSide } from '../sides/millrace-proxy-side.ts';
 import { whyNotPinned } from '../sides/pinned.ts';
-import { directSide, haproxySide, nginxSide, type ProxySide } from '../sides/proxy-side.ts';
+import { portkeySide } from '../sides/portkey-side.ts';
+import {
+  directSide,
+  haproxySide,
+  nginxSide,
+  type ProxySide,
+  type RunningProxy,
+} from '../sides/proxy-side.ts';
+import { startTlsTerminator } from '../sides/tls-terminator.ts';
 import { envoySide, smgSide, vllmRouterSide } from '../sides/wheel-sides.ts';
 import type { Comparison } from './comparison.ts';
-import { addedLatency, gatewayGoals, goalFigures, goalLoads } from './gateway-goals.ts';
+import { addedLatency, gatewayGoals } from './gateway-goals.ts';
+import { type GatewayLoad, gatewayLoads, loadsByWorld } from './gateway-loads.ts';
+import { measureLoad } from './measure-load.ts';
 
 /** How long and how often proxies are measured. */
 export interface GatewayBenchOptions {
@@ -33,52 +37,26 @@ const sides: readonly ProxySide[] = [
   envoySide,
   vllmRouterSide,
   smgSide,
-];
-
-interface Load {
-  /** What `--only` calls it. */
-  readonly word: string;
-  readonly name: string;
-  readonly settings: RigOptions;
-}
-
-const loads: readonly Load[] = [
-  { word: 'unary', name: goalLoads.unary, settings: { 'expect-bytes': 1024 } },
-  {
-    word: 'unary-4k',
-    name: 'unary 4 KB, saturated',
-    settings: { 'expect-bytes': 1024, 'body-bytes': 4096 },
-  },
-  {
-    word: 'unary-400k',
-    name: goalLoads.large,
-    settings: { 'expect-bytes': 1024, 'body-bytes': 400_000 },
-  },
-  { word: 'rate', name: goalLoads.steady, settings: { 'expect-bytes': 1024, rate: 1000 } },
-  {
-    word: 'streams',
-    name: goalLoads.streams,
-    settings: { 'expect-events': 128, stream: 1, connections: 50 },
-  },
+  portkeySide,
 ];
 
 /** The sides and loads that can be named to measure only those. */
 export const gatewayChoices: readonly string[] = [
   ...sides.map(({ name }) => name),
-  ...loads.map(({ word }) => word),
+  ...gatewayLoads.map(({ word }) => word),
 ];
 
 /** Those named; where none of a kind is, all of it. The rig itself is always among the sides: latency is set against it. */
 export function chooseGatewayParts(only: readonly string[]): {
   readonly sides: readonly ProxySide[];
-  readonly loads: readonly Load[];
+  readonly loads: readonly GatewayLoad[];
 } {
   const someSides = sides.filter(({ name }) => only.includes(name));
-  const someLoads = loads.filter(({ word }) => only.includes(word));
+  const someLoads = gatewayLoads.filter(({ word }) => only.includes(word));
   return {
     sides:
       someSides.length === 0 ? sides : [directSide, ...someSides.filter((it) => it !== directSide)],
-    loads: someLoads.length === 0 ? loads : someLoads,
+    loads: someLoads.length === 0 ? gatewayLoads : someLoads,
   };
 }
 
@@ -117,45 +95,44 @@ async function measureSide(
   rig: RigPrograms,
   options: GatewayBenchOptions,
 ): Promise<readonly Measured[]> {
-  await using upstream = await startUpstream(rig.upstream);
-  const started = await side.start(upstream.port);
-  if ('unavailable' in started) return [['', 0, `${side.name} left out: ${started.unavailable}`]];
-  await using running = started;
-  const ids = running.processId > 0 ? processTree(running.processId) : [];
   const found: Measured[] = [];
-  for (const { name: load, settings } of chooseGatewayParts(options.only).loads) {
-    const costs: ProcessCost[] = [];
-    const result = await runClient(
-      rig.client,
-      {
-        ...settings,
-        port: new URL(running.url).port,
-        'warm-ms': 2000,
-        'duration-ms': options.seconds * 1000,
-      },
-      () => costs.push(readProcessCost(ids)),
-    );
-    const errors = Object.values(result.errors).reduce((sum, count) => sum + count, 0);
-    const [before, after] = costs;
-    if (errors > 0 || before === undefined || after === undefined) {
-      found.push(['', 0, `${side.name}, ${load}: ${errors} errors, not counted`]);
+  for (const world of loadsByWorld(chooseGatewayParts(options.only).loads, side.name)) {
+    const [first] = world;
+    if (first === undefined) continue;
+    await using parts = new AsyncDisposableStack();
+    const running = await startWorld(side, rig, { load: first, parts });
+    if ('unavailable' in running) {
+      const of = world.map(({ word }) => word).join(', ');
+      found.push(['', 0, `${side.name} left out of ${of}: ${running.unavailable}`]);
       continue;
     }
-    const pieces = 'stream' in settings ? result.events : result.requests;
-    const latency = 'stream' in settings ? result.eventLatencyUs : result.latencyUs;
-    const key = `${load}|${side.name}`;
-    if (ids.length > 0)
-      found.push([`${key}|${goalFigures.cpu}`, microsecondsEach(before, after, pieces)]);
-    found.push([`${key}|${goalFigures.perSecond}`, (pieces * 1000) / result.windowMs]);
-    found.push(...latencies(key, latency));
-    if (ids.length > 0) found.push([`${key}|resident, MB`, after.residentBytes / 1e6]);
+    for (const load of world) {
+      const figures = await measureLoad(running, load, { ...options, client: rig.client });
+      if ('problem' in figures)
+        found.push(['', 0, `${side.name}, ${load.name}: ${figures.problem}`]);
+      else
+        for (const [name, value] of figures)
+          found.push([`${load.name}|${side.name}|${name}`, value]);
+    }
   }
   return found;
 }
 
-function latencies(key: string, { p50, p99 }: Percentiles): readonly Measured[] {
-  return [
-    [`${key}|${goalFigures.p50}`, p50 ?? Number.NaN],
-    [`${key}|${goalFigures.p99}`, p99 ?? Number.NaN],
-  ];
+/** The upstream of the rig as a load wants it, and the proxy before it. */
+async function startWorld(
+  side: ProxySide,
+  rig: RigPrograms,
+  { load, parts }: { readonly load: GatewayLoad; readonly parts: AsyncDisposableStack },
+): Promise<RunningProxy | { readonly unavailable: string }> {
+  const upstream = parts.use(await startUpstream(rig.upstream, load.upstream));
+  let { port } = upstream;
+  let tlsCertFile: string | undefined;
+  if (load.isTls === true) {
+    const terminator = await startTlsTerminator(port);
+    if ('unavailable' in terminator) return terminator;
+    parts.use(terminator);
+    ({ port, certFile: tlsCertFile } = terminator);
+  }
+  const started = await side.start(port, { tlsCertFile, clients: load.clients });
+  return 'unavailable' in started ? started : parts.use(started);
 }

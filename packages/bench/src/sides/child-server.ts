@@ -13,8 +13,10 @@ export async function startChild(step: {
   readonly modelId: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly startMsMax?: number;
+  /** What answers once it serves; by default `/health`. */
+  readonly healthPath?: string;
 }): Promise<RunningSide> {
-  const { startMsMax = usualStartMsMax } = step;
+  const { startMsMax = usualStartMsMax, healthPath = '/health' } = step;
   const port = await freePort();
   const [program, ...args] = step.command(port);
   const child = spawn(program as string, args, {
@@ -36,7 +38,7 @@ export async function startChild(step: {
         },
       );
     }
-    const isUp = await fetch(`${url}/health`).then(
+    const isUp = await fetch(`${url}${healthPath}`).then(
       (response) => response.ok,
       () => false,
     );

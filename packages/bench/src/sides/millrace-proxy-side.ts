@@ -18,6 +18,8 @@ const wholeGateway = {
     file,
   ],
   env: { [keyVariable]: upstreamKey },
+  envAt: ({ tlsCertFile }: Pick<ProxyPlace, 'tlsCertFile'>): Readonly<Record<string, string>> =>
+    tlsCertFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: tlsCertFile },
 };
 
 export const millraceProxySide: ProxySide = proxySide({
@@ -40,12 +42,19 @@ function laneSide(lanes: number): ProxySide {
 }
 
 /** JSON is YAML too. */
-export function millraceConfig({ port, upstreamPort }: ProxyPlace, lanes: number): string {
+export function millraceConfig(place: ProxyPlace, lanes: number): string {
+  const { port, upstreamPort, clients, tlsCertFile } = place;
+  const url =
+    tlsCertFile === undefined
+      ? `http://127.0.0.1:${upstreamPort}`
+      : `https://localhost:${upstreamPort}`;
+  const connections = Math.max(4096, clients + 64);
   const key = createHash('sha256').update(clientKey).digest('hex');
   return JSON.stringify({
     listen: { host: '127.0.0.1', port },
     lanes,
-    endpoints: [{ url: `http://127.0.0.1:${upstreamPort}`, apiKeyEnv: keyVariable }],
+    limits: { connections, engineConnections: connections },
+    endpoints: [{ url, apiKeyEnv: keyVariable }],
     tenants: [{ name: 'bench', keys: [`sha256:${key}`] }],
   });
 }

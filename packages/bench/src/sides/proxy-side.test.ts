@@ -13,6 +13,7 @@ const place = {
   folder: '/somewhere',
   clients: 10,
   otherPort: 8002,
+  tlsCertFile: undefined,
 };
 
 test('every proxy listens, forwards, keeps connections and replaces the key', () => {
@@ -27,6 +28,19 @@ test('Envoy is told the same', () => {
   const config = envoyConfig(place);
   for (const part of ['"port_value":8001', '"port_value":9001', 'Bearer upstream-key'])
     assert.ok(config.includes(part), part);
+});
+
+test('before an upstream that speaks TLS every proxy does', () => {
+  const at = { ...place, tlsCertFile: '/somewhere/cert.pem' };
+  assert.match(nginxConfig(at), /proxy_pass https:/u);
+  assert.match(haproxyConfig(at), /ssl verify none/u);
+  assert.match(envoyConfig(at), /UpstreamTlsContext/u);
+  assert.match(millraceConfig(at, 1), /"url":"https:\/\/localhost:9001"/u);
+});
+
+test('many clients are let in', () => {
+  assert.match(millraceConfig({ ...place, clients: 10_000 }, 1), /"connections":10064/u);
+  assert.match(haproxyConfig({ ...place, clients: 10_000 }), /maxconn 10064/u);
 });
 
 test('nginx has connections for each client and its upstream, and few more', () => {

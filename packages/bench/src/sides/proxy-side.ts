@@ -7,14 +7,27 @@ import { freePort, startChild } from './child-server.ts';
 import { pinned } from './pinned.ts';
 import type { RunningSide } from './side.ts';
 
+/** A proxy that runs. */
+export interface RunningProxy extends RunningSide {
+  /** Lines that a request needs besides, each with its end. */
+  readonly headers?: string | undefined;
+}
+
+/** What differs from a plain upstream and the usual number of clients. */
+export interface ProxyStart {
+  /** The upstream speaks TLS, by this certificate. */
+  readonly tlsCertFile?: string | undefined;
+  readonly clients?: number | undefined;
+}
+
 /** A proxy that can be compared: it takes clients' requests to one upstream. */
 export interface ProxySide {
   readonly name: string;
-  /** Starts it on the first core before the upstream at this port, for so many clients at once, or says why it cannot be had here. */
+  /** Starts it on the first core before the upstream at this port, or says why it cannot be had here. */
   start(
     upstreamPort: number,
-    clients?: number,
-  ): Promise<RunningSide | { readonly unavailable: string }>;
+    more?: ProxyStart,
+  ): Promise<RunningProxy | { readonly unavailable: string }>;
 }
 
 /** The ports between which a proxy stands, and a folder of its own. */
@@ -25,6 +38,8 @@ export interface ProxyPlace {
   readonly clients: number;
   /** A second free port, for those that must have one. */
   readonly otherPort: number;
+  /** The upstream speaks TLS, by this certificate for `localhost`. */
+  readonly tlsCertFile: string | undefined;
 }
 
 /** The key that every proxy puts in the place of the client's. */
@@ -69,6 +84,10 @@ interface ProxyRecipe {
   /** True for one that is to run on all cores, beside the rig; else it has the first core. */
   readonly isOnAllCores?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  readonly envAt?: (place: Pick<ProxyPlace, 'tlsCertFile'>) => Readonly<Record<string, string>>;
+  /** Lines that a request needs besides. */
+  readonly headers?: (place: Pick<ProxyPlace, 'upstreamPort'>) => string;
+  readonly healthPath?: string;
 }
 
 export function proxySide(recipe: ProxyRecipe): ProxySide {
@@ -78,8 +97,8 @@ export function proxySide(recipe: ProxyRecipe): ProxySide {
 async function startProxy(
   recipe: ProxyRecipe,
   upstreamPort: number,
-  clients = ordinaryClients,
-): Promise<RunningSide | { readonly unavailable: string }> {
+  { tlsCertFile, clients = ordinaryClients }: ProxyStart = {},
+): Promise<RunningProxy | { readonly unavailable: string }> {
   const unavailable = recipe.unavailable();
   if (unavailable !== undefined) return { unavailable };
   const folder = mkdtempSync(join(tmpdir(), `millrace-bench-${recipe.name}-`));
@@ -89,16 +108,19 @@ async function startProxy(
   try {
     const running = await startChild({
       command: (port) => {
-        const place = { port, upstreamPort, folder, clients, otherPort };
+        const place = { port, upstreamPort, folder, clients, otherPort, tlsCertFile };
         writeFileSync(file, recipe.config(place));
         const command = recipe.command(file, folder, place);
-        return recipe.isOnAllCores === true ? command : pinned(0, command);
+        const allowed = withDescriptors(clients, command);
+        return recipe.isOnAllCores === true ? allowed : pinned(0, allowed);
       },
       modelId: 'mock',
-      ...(recipe.env === undefined ? {} : { env: recipe.env }),
+      env: { ...recipe.env, ...recipe.envAt?.({ tlsCertFile }) },
+      ...(recipe.healthPath !== undefined && { healthPath: recipe.healthPath }),
     });
     return {
       ...running,
+      headers: recipe.headers?.({ upstreamPort }),
       [Symbol.asyncDispose]: async () => {
         await running[Symbol.asyncDispose]();
         remove();
@@ -111,6 +133,18 @@ async function startProxy(
   }
 }
 
+/** Descriptors that a program may have without being allowed more, on nearly every system. */
+const usualDescriptors = 1024;
+const manyDescriptors = 262_144;
+
+/** Each client takes two connections; where the limit cannot be raised, the program has what this one has. */
+function withDescriptors(clients: number, command: readonly string[]): readonly string[] {
+  if (clients * 2 + otherConnections < usualDescriptors) return command;
+  const raise = ['prlimit', `--nofile=${manyDescriptors}:${manyDescriptors}`];
+  const canRaise = spawnSync('prlimit', [...raise.slice(1), 'true']).status === 0;
+  return canRaise ? [...raise, ...command] : command;
+}
+
 function whyNoDebianProgram(program: string, versionFlag: string): string | undefined {
   return spawnSync(program, [versionFlag]).status === 0
     ? undefined
@@ -118,7 +152,9 @@ function whyNoDebianProgram(program: string, versionFlag: string): string | unde
 }
 
 /** nginx sets memory aside for each connection that it may have: each client takes two. */
-export function nginxConfig({ port, upstreamPort, folder, clients }: ProxyPlace): string {
+export function nginxConfig(place: ProxyPlace): string {
+  const { port, upstreamPort, folder, clients, tlsCertFile } = place;
+  const scheme = tlsCertFile === undefined ? 'http' : 'https';
   return `daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
@@ -138,7 +174,7 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=16384;
     location / {
-      proxy_pass http://engine;
+      proxy_pass ${scheme}://engine;
       proxy_http_version 1.1;
       proxy_buffering off;
       proxy_read_timeout 1h;
@@ -150,11 +186,14 @@ http {
 `;
 }
 
-export function haproxyConfig({ port, upstreamPort }: ProxyPlace): string {
+export function haproxyConfig({ port, upstreamPort, clients, tlsCertFile }: ProxyPlace): string {
+  const tls = tlsCertFile === undefined ? '' : ' ssl verify none';
   return `global
   nbthread 1
+  maxconn ${clients + otherConnections}
 defaults
   mode http
+  maxconn ${clients + otherConnections}
   timeout connect 5s
   timeout client 1h
   timeout server 1h
@@ -164,6 +203,6 @@ frontend clients
   http-request set-header Authorization "Bearer ${upstreamKey}"
   default_backend engine
 backend engine
-  server engine 127.0.0.1:${upstreamPort} pool-max-conn 1024
+  server engine 127.0.0.1:${upstreamPort} pool-max-conn 1024${tls}
 `;
 }

@@ -75,7 +75,7 @@ function whyNotInstalled(folder: string, wheel: string): string | undefined {
 }
 
 /** JSON is YAML too. */
-export function envoyConfig({ port, upstreamPort }: ProxyPlace): string {
+export function envoyConfig({ port, upstreamPort, tlsCertFile }: ProxyPlace): string {
   const at = (number: number): object => ({
     socket_address: { address: '127.0.0.1', port_value: number },
   });
@@ -84,6 +84,7 @@ export function envoyConfig({ port, upstreamPort }: ProxyPlace): string {
     name: 'engine',
     type: 'STATIC',
     connect_timeout: '5s',
+    ...(tlsCertFile !== undefined && { transport_socket: envoyTls }),
     load_assignment: { cluster_name: 'engine', endpoints: [{ lb_endpoints: [endpoint] }] },
     circuit_breakers: {
       thresholds: [
@@ -98,6 +99,13 @@ export function envoyConfig({ port, upstreamPort }: ProxyPlace): string {
   };
   return JSON.stringify({ static_resources: { listeners: [listener], clusters: [cluster] } });
 }
+
+const envoyTls = {
+  name: 'envoy.transport_sockets.tls',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+  },
+};
 
 function envoyHttp(): object {
   const types = 'type.googleapis.com/envoy.extensions.filters';

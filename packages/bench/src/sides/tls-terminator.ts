@@ -1,0 +1,100 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, startChild } from './child-server.ts';
+import { pinned } from './pinned.ts';
+
+/** TLS in front of an upstream, and the certificate by which it is known. */
+export interface TlsTerminator extends AsyncDisposable {
+  readonly port: number;
+  /** PEM file; it is for `localhost`. */
+  readonly certFile: string;
+}
+
+/** nginx on the rig's core, which takes TLS off on the way to the upstream; or why there is none. */
+export async function startTlsTerminator(
+  upstreamPort: number,
+): Promise<TlsTerminator | { readonly unavailable: string }> {
+  if (spawnSync('nginx', ['-v']).status !== 0)
+    return { unavailable: 'nginx is to take TLS off and is not installed (apt-get install nginx)' };
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-tls-'));
+  const remove = (): void => rmSync(folder, { recursive: true });
+  const problem = makeCertificate(folder);
+  if (problem !== undefined) {
+    remove();
+    return { unavailable: problem };
+  }
+  const tlsPort = await freePort();
+  const file = join(folder, 'nginx.conf');
+  const running = await startChild({
+    command: (port) => {
+      writeFileSync(file, terminatorConfig({ port, tlsPort, upstreamPort, folder }));
+      return pinned(1, ['nginx', '-p', folder, '-c', file]);
+    },
+    modelId: 'mock',
+  });
+  return {
+    port: tlsPort,
+    certFile: join(folder, 'cert.pem'),
+    [Symbol.asyncDispose]: async () => {
+      await running[Symbol.asyncDispose]();
+      remove();
+    },
+  };
+}
+
+function makeCertificate(folder: string): string | undefined {
+  const made = spawnSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
+      ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem'), '-days', '2'],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
+    ],
+    { encoding: 'utf8' },
+  );
+  if (made.status === 0) return undefined;
+  return `openssl makes no certificate: ${(made.error?.message ?? made.stderr).trim().slice(-200)}`;
+}
+
+/** The plain port is looked at to see whether it serves. */
+function terminatorConfig(place: {
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly upstreamPort: number;
+  readonly folder: string;
+}): string {
+  const { port, tlsPort, upstreamPort, folder } = place;
+  return `daemon off;
+master_process off;
+pid ${folder}/nginx.pid;
+error_log ${folder}/error.log crit;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  client_body_buffer_size 1m;
+  keepalive_requests 1000000000;
+  ssl_certificate ${folder}/cert.pem;
+  ssl_certificate_key ${folder}/key.pem;
+  ssl_protocols TLSv1.3;
+  upstream engine { server 127.0.0.1:${upstreamPort}; keepalive 1024; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${tlsPort} ssl backlog=4096;
+    location / {
+      proxy_pass http://engine;
+      proxy_http_version 1.1;
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+      proxy_set_header Connection "";
+    }
+  }
+}
+`;
+}
