@@ -133,13 +133,14 @@ export class Relay implements BodySink {
     this.#parts.onEnd(end, this.#watcher);
   }
 
-  /** A stream of OpenAI's events that says neither why it ends nor that it does. */
+  /** A stream of OpenAI's events that says neither why it ends, nor that it does, nor that it failed. */
   get #isUnfinished(): boolean {
     const { message, exchange } = this.#parts;
     if (this.#watcher === undefined || message.failureEvent !== undefined) return false;
     if (message.status !== 200 || message.body.byteLength !== undefined) return false;
     if (!finishedRoutes.has(pathOf(exchange.target))) return false;
-    return !this.#watcher.isDone && this.#watcher.finishReason === undefined;
+    const { isDone, finishReason, errorEvents } = this.#watcher;
+    return !isDone && finishReason === undefined && errorEvents === 0;
   }
 
   #breakOff(end: Exclude<RelayEnd, 'whole'>): void {
