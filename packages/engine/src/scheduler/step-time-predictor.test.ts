@@ -76,3 +76,52 @@ test('follows a machine that becomes slower', () => {
   const error = Math.abs(predictor.predictMs(work) / (machineMs(work, 0) * 2) - 1);
   assert.ok(error < 0.15, `off by ${error}`);
 });
+
+test('still knows what prefill costs after a long time of nothing but decodes', () => {
+  for (const decodes of [1, 6, 32]) {
+    const random = seededPrng(5 + decodes);
+    const predictor = new StepTimePredictor();
+    for (let step = 0; step < 60; step++) {
+      const work = randomWork(random);
+      predictor.observe(work, machineMs(work, (random.next() - 0.5) * 0.2));
+    }
+    for (let step = 0; step < 5000; step++) {
+      const work = {
+        microBatches: [{ tokens: decodes, outputs: decodes, width: 256 * (1 + (step >> 10)) }],
+        copiedCells: 0,
+      };
+      const disturbance = step % 50 === 0 ? 4 : 1;
+      predictor.observe(work, machineMs(work, (random.next() - 0.5) * 0.4) * disturbance);
+    }
+    const told = [predictor.tokenMs(512) / 2.35, predictor.outputMs(512) / 3.75];
+    for (const ratio of told) {
+      assert.ok(
+        ratio > 0.4 && ratio < 2.5,
+        `${decodes} decodes: ${told.join(' and ')} of the truth`,
+      );
+    }
+  }
+});
+
+test('lays a time in which the machine was taken away to no cost for good', () => {
+  const random = seededPrng(6);
+  const predictor = new StepTimePredictor();
+  for (let step = 0; step < 100; step++) {
+    const work = randomWork(random);
+    predictor.observe(work, machineMs(work, (random.next() - 0.5) * 0.2));
+  }
+  const single = { microBatches: [{ tokens: 1, outputs: 1, width: 256 }], copiedCells: 0 };
+  for (let step = 0; step < 60; step++)
+    predictor.observe(single, step % 2 === 0 ? 3000 : machineMs(single, 0));
+  for (let step = 0; step < 300; step++)
+    predictor.observe(single, machineMs(single, (random.next() - 0.5) * 0.2));
+  const told = [
+    predictor.graphMs / 9,
+    predictor.tokenMs(512) / 2.35,
+    predictor.outputMs(512) / 3.75,
+  ];
+  assert.ok(
+    told.every((ratio) => ratio > 0.2 && ratio < 3),
+    `a graph, a token, an output are told as ${told.join(', ')} of the truth`,
+  );
+});
