@@ -32,10 +32,15 @@ export class ApiBackend implements Backend {
     return this.#inner.unavailable;
   }
 
-  async send(request: BackendRequest): Promise<BackendAnswer> {
+  send(request: BackendRequest): Promise<BackendAnswer> {
     const route = apiRouteOf(request.method, request.target);
     if (route === undefined) return this.#inner.send(request);
-    if (this.#options.nativeApis.includes(route.api)) return this.#sendNative(request);
+    return this.#options.nativeApis.includes(route.api)
+      ? this.#sendNative(request)
+      : this.#sendTranslated(request, route);
+  }
+
+  async #sendTranslated(request: BackendRequest, route: ApiRoute): Promise<BackendAnswer> {
     const translated = translate(route, request);
     if (translated.kind === 'refused') return refused(request, translated.error);
     const { translation } = translated;

@@ -1,7 +1,6 @@
 import {
   type EndpointTable,
   type LearnedFigures,
-  type PrefixChain,
   type PrefixLedger,
   RequestCharge,
 } from '@millrace/routing';
@@ -20,8 +19,6 @@ export interface DispatchBooks {
 /** What was decided of a request. */
 export interface DispatchParts {
   readonly endpoint: Endpoint;
-  /** The prompt's blocks; their words are the dispatch's own. */
-  readonly chain: PrefixChain;
   readonly facts: PromptFacts;
   /** Tokens that the endpoint is expected to have of the prompt, and not to have. */
   readonly cachedTokens: number;
@@ -44,8 +41,8 @@ export class Dispatch implements Disposable {
   #isOver = false;
 
   constructor(books: DispatchBooks, parts: DispatchParts) {
-    const { endpoint, chain, facts, uncachedTokens } = parts;
-    const { promptTokens } = facts;
+    const { endpoint, facts, uncachedTokens } = parts;
+    const { promptTokens, chain } = facts;
     this.endpoint = endpoint;
     this.#books = books;
     this.#parts = parts;
@@ -57,7 +54,8 @@ export class Dispatch implements Disposable {
   /** The answer has begun: the prompt is computed, and the endpoint has it. */
   noteAnswered(): void {
     const { ledger, tokensPerBlock } = this.#books;
-    const { chain, cachedTokens } = this.#parts;
+    const { facts, cachedTokens } = this.#parts;
+    const { chain } = facts;
     this.#charge.markFirstToken();
     const cachedBlocks = Math.round(cachedTokens / tokensPerBlock);
     ledger.confirm(chain, this.endpoint.index, Math.min(cachedBlocks, chain.blockCount));
@@ -84,7 +82,7 @@ export class Dispatch implements Disposable {
 
   /** The endpoint did not take the request. */
   noteLost(): void {
-    this.#books.ledger.remove(this.#parts.chain, this.endpoint.index, 0);
+    this.#books.ledger.remove(this.#parts.facts.chain, this.endpoint.index, 0);
   }
 
   [Symbol.dispose](): void {

@@ -14,7 +14,7 @@ import { EndpointTries } from './endpoint-tries.ts';
 import type { Endpoint } from './endpoint.ts';
 import { noneServing, unavailableOf } from './look-at-endpoint.ts';
 import { type ModelAliases, type ModelChoice, routeModel } from './model-routes.ts';
-import { type PromptFacts, promptFactsOf, withModel } from './prompt-facts.ts';
+import { type PromptFacts, withModel } from './prompt-facts.ts';
 import {
   hintsOf,
   type RouteHints,
@@ -53,9 +53,9 @@ interface Asked {
   readonly facts: PromptFacts;
   readonly hints: RouteHints;
   readonly choices: readonly ModelChoice[];
-  readonly tried: Set<Endpoint>;
+  readonly tried: Endpoint[];
   /** The prompt's tokens, where an engine tells what its cache holds. */
-  tokens?: Int32Array | undefined;
+  tokens: Int32Array | undefined;
 }
 
 /** Where a request goes next. */
@@ -95,28 +95,36 @@ export class EndpointBackend implements Backend {
     return mayWait ? undefined : unavailableOf(this.#table.endpoints);
   }
 
-  async send(request: BackendRequest): Promise<BackendAnswer> {
-    const facts = promptFactsOf(request);
-    if ('refused' in facts) return { kind: 'failed', error: facts.refused };
+  send(request: BackendRequest): Promise<BackendAnswer> {
+    const facts = this.#options.router.prompts.read(request);
+    if ('refused' in facts) return Promise.resolve({ kind: 'failed', error: facts.refused });
     const route = routeModel(facts.model, { ...this.#table, allowed: request.modelsAllowed });
-    if (route.kind === 'unknown')
-      return { kind: 'failed', error: modelNotFound(facts.model ?? '', route.served) };
+    if (route.kind === 'unknown') {
+      const error = modelNotFound(facts.model ?? '', route.served);
+      return Promise.resolve({ kind: 'failed', error });
+    }
     this.#resilience.noteRequest();
     const hints = hintsOf(request.headers, facts.model, this.#table.rules ?? routingDefaults);
-    const tried = new Set<Endpoint>();
-    const asked: Asked = { request, facts, hints, choices: route.choices, tried };
+    const { choices } = route;
+    return this.#answer({ request, facts, hints, choices, tried: [], tokens: undefined });
+  }
+
+  async #answer(asked: Asked): Promise<BackendAnswer> {
+    const { request, facts } = asked;
     const telling = this.#tellingOf(asked);
     if (telling !== undefined)
       asked.tokens = await this.#tokenizer.tokensOf(telling.request, telling.engine);
     const first = this.#choose(asked) ?? (await this.#chooseInLine(asked));
     if (!('dispatch' in first)) return first;
-    const answer = await this.#sendOn(asked, first);
+    let answer = await this.#sendHedged(asked, first);
+    const end = endOf(answer);
+    if (end !== 'answered') answer = await this.#sendAgain(asked, answer, end);
     const { continuation } = this.#resilience.policy;
     if (continuation === undefined || !facts.isStream) return answer;
     return continuable(answer, {
       request,
       bounds: continuation,
-      from: [...asked.tried].at(-1)?.options.name ?? '',
+      from: asked.tried.at(-1)?.options.name ?? '',
       goOn: (rest) => this.#goOn(asked, rest),
     });
   }
@@ -136,16 +144,14 @@ export class EndpointBackend implements Backend {
     return { request, engine: { backend: endpoint.backend, model } };
   }
 
-  /** Sends it to the endpoint that was chosen, then to others as far as the policy lets. */
-  async #sendOn(asked: Asked, first: Chosen): Promise<BackendAnswer> {
+  /** An endpoint lost the request or turned it away: sends it to others as far as the policy lets. */
+  async #sendAgain(asked: Asked, lost: BackendAnswer, lostBy: TryEnd): Promise<BackendAnswer> {
     const { clock, prng } = this.#options;
     const { policy, retryBudget, counts } = this.#resilience;
-    for (let chosen = first; ;) {
-      const answer = await this.#sendHedged(asked, chosen);
-      const end = endOf(answer);
-      if (end === 'answered') return answer;
+    let [answer, end] = [lost, lostBy];
+    for (;;) {
       const soFar = {
-        tries: asked.tried.size,
+        tries: asked.tried.length,
         leftMs: Infinity,
         isAnotherLeft: this.#isAnotherLeft(asked),
         spend: () => retryBudget.spend(),
@@ -160,7 +166,10 @@ export class EndpointBackend implements Backend {
       if (next === undefined) return answer;
       if (answer.kind === 'answered') discardBody(answer.message.body);
       counts.note('retries');
-      chosen = next;
+      answer = await this.#sendHedged(asked, next);
+      const nextEnd = endOf(answer);
+      if (nextEnd === 'answered') return answer;
+      end = nextEnd;
     }
   }
 
@@ -199,7 +208,7 @@ export class EndpointBackend implements Backend {
         tokens: asked.tokens,
       });
       if (dispatch === undefined) continue;
-      asked.tried.add(dispatch.endpoint);
+      asked.tried.push(dispatch.endpoint);
       return { dispatch, model };
     }
     return undefined;
@@ -263,16 +272,15 @@ export class EndpointBackend implements Backend {
     return choices.some(({ endpoints }) => this.#candidates(endpoints, tried).length > 0);
   }
 
-  #candidates(endpoints: readonly Endpoint[], tried: ReadonlySet<Endpoint>): readonly Endpoint[] {
+  #candidates(endpoints: readonly Endpoint[], tried: readonly Endpoint[]): readonly Endpoint[] {
     const { draining } = this.#table;
     const { circuits } = this.#resilience;
-    return endpoints.filter(
-      (one) =>
-        isServing(one) &&
-        circuits.mayTry(one.index) &&
-        !tried.has(one) &&
-        draining?.has(one.options.name) !== true,
-    );
+    const mayTake = (one: Endpoint): boolean =>
+      isServing(one) &&
+      circuits.mayTry(one.index) &&
+      !tried.includes(one) &&
+      draining?.has(one.options.name) !== true;
+    return endpoints.every(mayTake) ? endpoints : endpoints.filter(mayTake);
   }
 }
 

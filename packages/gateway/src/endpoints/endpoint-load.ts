@@ -18,14 +18,14 @@ export class SharedLoad {
 
   /** Undefined when it says nothing, or did not for a while. */
   read(): EngineLoad | undefined {
-    const [isKnown, running, waiting, kvUsage, waitingTokens] = this.#words;
-    if (isKnown !== 1) return undefined;
-    const share = valueOf(kvUsage);
+    const words = this.#words;
+    if (words[isKnownAt] !== 1) return undefined;
+    const share = valueOf(words[3]);
     return {
-      running: valueOf(running),
-      waiting: valueOf(waiting),
+      running: valueOf(words[1]),
+      waiting: valueOf(words[2]),
       kvUsage: share === undefined ? undefined : share / kvUsageUnit,
-      waitingTokens: valueOf(waitingTokens),
+      waitingTokens: valueOf(words[4]),
     };
   }
 

@@ -7,8 +7,6 @@ import {
   endpointFacts,
   type ExactPrefixes,
   LearnedFigures,
-  type PrefixChain,
-  PrefixHasher,
   PrefixLedger,
   Router,
   type RoutePolicy,
@@ -21,7 +19,7 @@ import { qualityTierOf } from '../engines/quantization.ts';
 import { Dispatch, type DispatchBooks } from './dispatch.ts';
 import { createEndpointMemory, type EndpointMemory } from './endpoint-memory.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type PromptFacts, tokensPerBlock } from './prompt-facts.ts';
+import { type PromptFacts, PromptReader } from './prompt-facts.ts';
 import {
   policyFor,
   type RouteHints,
@@ -46,6 +44,8 @@ export interface EndpointRouterOptions {
   readonly recorder?: DecisionRecorder;
 }
 
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** Keeps records of decisions. */
 export interface DecisionRecorder {
   /** Of all decisions, from 0 to 1. */
@@ -63,10 +63,11 @@ function leniently(policy: RoutePolicy): RoutePolicy {
 
 /** Chooses the endpoint of a request by load and by which endpoint holds its prompt's beginning. */
 export class EndpointRouter {
+  /** Reads requests in the form by which they are routed. */
+  readonly prompts: PromptReader = new PromptReader();
   readonly #options: EndpointRouterOptions;
   readonly #table: EndpointTable;
   readonly #ledger: PrefixLedger;
-  readonly #hasher = new PrefixHasher();
   #endpoints: readonly Endpoint[] = [];
   readonly #learned = new LearnedFigures();
   readonly #matched: Int32Array;
@@ -96,7 +97,7 @@ export class EndpointRouter {
       table: this.#table,
       ledger: this.#ledger,
       learned: this.#learned,
-      tokensPerBlock: tokensPerBlock(this.#hasher.blockBytes),
+      tokensPerBlock: this.prompts.tokensPerBlock,
     };
   }
 
@@ -126,27 +127,23 @@ export class EndpointRouter {
     const { candidates, hints } = asked;
     for (const endpoint of candidates) this.#reportLoad(endpoint);
     const routers = this.#currentRouters();
-    const chain = this.#hasher.hash(facts.prompt);
-    const { className, engines } = this.#workloadOf(facts, chain, asked);
-    const request = {
+    const { className, engines } = this.#workloadOf(facts, asked);
+    const request: Writable<RouteRequest> = {
+      model: '',
       promptTokens: facts.promptTokens,
       outputTokensMax: facts.outputTokensMax,
-      // Where all may take it there is nothing to compare, once for each of them.
-      ...(candidates.length < this.#endpoints.length && {
-        subset: candidates.map(({ options }) => options.name),
-      }),
-      ...(hints.sessionHash !== undefined && { sessionHash: hints.sessionHash }),
-      ...(hints.qualityTierMin !== undefined && { qualityTierMin: hints.qualityTierMin }),
-      ...(engines !== undefined && { enginesPreferred: engines }),
-      chain,
+      chain: facts.chain,
       tokensPerBlock: this.#books.tokensPerBlock,
-      ...this.#exactOf(candidates, asked.tokens),
     };
+    // Where all may take it there is nothing to compare, once for each of them.
+    if (candidates.length < this.#endpoints.length)
+      request.subset = candidates.map(({ options }) => options.name);
+    if (hints.sessionHash !== undefined) request.sessionHash = hints.sessionHash;
+    if (hints.qualityTierMin !== undefined) request.qualityTierMin = hints.qualityTierMin;
+    if (engines !== undefined) request.enginesPreferred = engines;
+    if (asked.tokens !== undefined) this.#addExact(request, candidates, asked.tokens);
     const names = model === undefined ? candidates.flatMap(modelIds) : [model];
-    const decision = this.#decide(
-      routers,
-      names.map((name) => ({ ...request, model: name })),
-    );
+    const decision = this.#decide(routers, request, names);
     if (decision?.kind !== 'picked') return undefined;
     const { id } = decision.endpoint;
     const endpoint = assertDefined(
@@ -156,8 +153,6 @@ export class EndpointRouter {
     const { cachedTokens, uncachedTokens } = decision;
     return new Dispatch(this.#books, {
       endpoint,
-      // The hasher's words are its own: the next request writes over them.
-      chain: { words: chain.words.slice(0, 2 * chain.blockCount), blockCount: chain.blockCount },
       facts,
       cachedTokens,
       uncachedTokens,
@@ -181,22 +176,28 @@ export class EndpointRouter {
   }
 
   /** The prompt by its tokens, in blocks of the size that the first endpoint has which tells of its own. */
-  #exactOf(
+  #addExact(
+    request: Writable<RouteRequest>,
     candidates: readonly Endpoint[],
-    tokens: Int32Array | undefined,
-  ): Pick<RouteRequest, 'exact'> {
-    const telling = tokens === undefined ? undefined : this.tellingOf(candidates);
-    if (tokens === undefined || telling === undefined) return {};
+    tokens: Int32Array,
+  ): void {
+    const telling = this.tellingOf(candidates);
+    if (telling === undefined) return;
     const blockSize = this.#blockSizes[telling.index] as number;
     const chain = tokenChain(tokens, blockSize, 0);
     this.#exact.ledger.noteUsed(chain);
-    return { exact: { chain, blockSize } };
+    request.exact = { chain, blockSize };
   }
 
-  /** The first of these requests that an endpoint may take, by the strictest policy that lets one. */
-  #decide(routers: readonly Router[], requests: readonly RouteRequest[]): Decision | undefined {
+  /** Where the request goes as the first of these models that an endpoint may answer, by the strictest policy that lets one. */
+  #decide(
+    routers: readonly Router[],
+    request: Writable<RouteRequest>,
+    models: readonly string[],
+  ): Decision | undefined {
     for (const router of routers) {
-      for (const request of requests) {
+      for (const model of models) {
+        request.model = model;
         const decision = router.route(request);
         if (decision.kind !== 'picked') continue;
         this.#record(router);
@@ -215,8 +216,7 @@ export class EndpointRouter {
 
   /** The class of a request and the engines that suit it; where all engines are alike there is nothing to prefer. */
   #workloadOf(
-    facts: PromptFacts,
-    chain: PrefixChain,
+    { chain, promptTokens, outputTokensMax }: PromptFacts,
     asked: { readonly candidates: readonly Endpoint[]; readonly hints: RouteHints },
   ): { readonly className: string | undefined; readonly engines: readonly string[] | undefined } {
     if (this.#engineKinds.length < 2) return { className: undefined, engines: undefined };
@@ -224,8 +224,8 @@ export class EndpointRouter {
     const cachedBlocks = this.#ledger.match(chain, this.#matched);
     const rule = classifyWorkload(
       {
-        promptTokens: facts.promptTokens,
-        outputTokensMax: facts.outputTokensMax,
+        promptTokens,
+        outputTokensMax,
         cachedShare: chain.blockCount === 0 ? 0 : cachedBlocks / chain.blockCount,
         concurrency: asked.candidates.reduce(
           (sum, { index }) => sum + this.#table.concurrencyOf(index),
@@ -241,10 +241,9 @@ export class EndpointRouter {
 
   /** What discovery found may have changed since the routers were made. */
   #currentRouters(): readonly Router[] {
-    const models = this.#endpoints.map((endpoint) => endpoint.models);
-    const isCurrent = models.every((one, at) => one === this.#modelsRouted[at]);
+    const isCurrent = this.#endpoints.every(({ models }, at) => models === this.#modelsRouted[at]);
     if (this.#routers !== undefined && isCurrent) return this.#routers;
-    this.#modelsRouted = models;
+    this.#modelsRouted = this.#endpoints.map(({ models }) => models);
     const parts = {
       endpoints: this.#endpoints.map((endpoint) => this.#factsOf(endpoint)),
       table: this.#table,

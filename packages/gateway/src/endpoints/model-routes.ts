@@ -26,17 +26,18 @@ export function routeModel(
   },
 ): ModelRoute {
   const { endpoints, aliases, allowed } = known;
-  const served = (): readonly string[] => servedNames(endpoints, aliases, allowed);
-  if (name !== undefined && allowed !== undefined && !allowed.includes(name))
-    return { kind: 'unknown', served: served() };
   if (name === undefined) return { kind: 'choices', choices: [{ model: undefined, endpoints }] };
-  const choices = (aliases.get(name) ?? [name]).map((model) => ({
-    model,
-    endpoints: endpoints.filter((endpoint) => modelOf(endpoint, model) !== undefined),
-  }));
+  const models = allowed?.includes(name) === false ? [] : (aliases.get(name) ?? [name]);
+  const choices = models.map((model) => ({ model, endpoints: serving(endpoints, model) }));
   return choices.some((choice) => choice.endpoints.length > 0)
     ? { kind: 'choices', choices }
-    : { kind: 'unknown', served: served() };
+    : { kind: 'unknown', served: servedNames(endpoints, aliases, allowed) };
+}
+
+/** Those that serve a model; where all do, as they are. */
+function serving(endpoints: readonly Endpoint[], model: string): readonly Endpoint[] {
+  const serves = (endpoint: Endpoint): boolean => modelOf(endpoint, model) !== undefined;
+  return endpoints.every(serves) ? endpoints : endpoints.filter(serves);
 }
 
 /** Every name that may be asked for, models before aliases. */

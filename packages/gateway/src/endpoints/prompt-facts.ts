@@ -8,6 +8,7 @@ import {
   scanBody,
   type ScannedBody,
 } from '@millrace/openai';
+import { type PrefixChain, PrefixHasher } from '@millrace/routing';
 import type { BackendRequest } from '../backends/backend.ts';
 import { multipartField, withMultipartField } from '../messages/multipart-field.ts';
 
@@ -15,8 +16,8 @@ import { multipartField, withMultipartField } from '../messages/multipart-field.
 export interface PromptFacts {
   /** Undefined: the request names no model, so any endpoint will do. */
   readonly model: string | undefined;
-  /** The prompt in one form, so that prompts that begin alike have bytes that begin alike; empty when there is none. */
-  readonly prompt: Buffer;
+  /** The blocks of the prompt in one form, so that prompts that begin alike have blocks that begin alike; none when there is none. */
+  readonly chain: PrefixChain;
   /** Tokens of the prompt, estimated from its bytes. */
   readonly promptTokens: number;
   /** Tokens that the answer may have, as far as the request says. */
@@ -28,48 +29,62 @@ export interface PromptFacts {
 
 /** Bytes of a prompt that make a token, about; for English text and most vocabularies. */
 const bytesPerToken = 4;
-const noPrompt = Buffer.alloc(0);
+/** Prompts of up to so many bytes are hashed in room that is there; longer ones get their own. */
+const roomBytes = 64 * 1024;
 
-/** Reads what routing needs. A form names its model in a field; what is neither JSON nor a form names none. */
-export function promptFactsOf(
-  request: Pick<BackendRequest, 'headers' | 'body'>,
-): PromptFacts | { readonly refused: ApiError } {
-  const type = request.headers.get('content-type') ?? '';
-  if (request.body.length === 0 || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type))
-    return { ...noFacts, model: multipartField(request.body, type, 'model')?.value };
-  const scan = scanBody(request.body);
-  if (scan.kind === 'scanned') return factsOf(scan.body);
-  // JSON of another kind than an object names nothing: its engine says what it makes of it.
-  if (scan.problem.code === 'not_an_object') return noFacts;
-  return { refused: bodyNotJson(scan.problem.message) };
+/** Reads what routing needs of requests. Of a prompt only the hashes of its blocks are kept. */
+export class PromptReader {
+  readonly #hasher = new PrefixHasher();
+  readonly #room = Buffer.allocUnsafeSlow(roomBytes);
+
+  /** A form names its model in a field; what is neither JSON nor a form names none. */
+  read(
+    request: Pick<BackendRequest, 'headers' | 'body'>,
+  ): PromptFacts | { readonly refused: ApiError } {
+    const type = request.headers.get('content-type') ?? '';
+    if (request.body.length === 0 || !/^application\/(?:[\w.-]+\+)?json\b/i.test(type))
+      return { ...noFacts, model: multipartField(request.body, type, 'model')?.value };
+    const scan = scanBody(request.body);
+    if (scan.kind === 'scanned') return this.#factsOf(scan.body);
+    // JSON of another kind than an object names nothing: its engine says what it makes of it.
+    if (scan.problem.code === 'not_an_object') return noFacts;
+    return { refused: bodyNotJson(scan.problem.message) };
+  }
+
+  /** Prompt tokens in a block, about. */
+  get tokensPerBlock(): number {
+    return this.#hasher.blockBytes / bytesPerToken;
+  }
+
+  #factsOf(scanned: ScannedBody): PromptFacts | { readonly refused: ApiError } {
+    const kind = scanned.kindOf('model');
+    if (kind === undefined) return noFacts;
+    if (kind !== 'string')
+      return { refused: apiError('invalid_type', '"model" must be a string.', { param: 'model' }) };
+    const { model, isStream, outputTokensMax, promptBytes } = routingFields(scanned);
+    const room = promptBytes <= roomBytes ? this.#room : Buffer.allocUnsafe(promptBytes);
+    const length = copyPrompt(scanned, room.subarray(0, promptBytes));
+    const { words, blockCount } = this.#hasher.hash(room.subarray(0, length));
+    return {
+      model,
+      // The hasher's words are its own: the next prompt writes over them.
+      chain: { words: words.slice(0, 2 * blockCount), blockCount },
+      promptTokens: Math.ceil(length / bytesPerToken),
+      outputTokensMax: countOf(outputTokensMax),
+      isStream,
+      scanned,
+    };
+  }
 }
 
 const noFacts: PromptFacts = {
   model: undefined,
-  prompt: noPrompt,
+  chain: { words: new Uint32Array(0), blockCount: 0 },
   promptTokens: 0,
   outputTokensMax: 0,
   isStream: false,
   scanned: undefined,
 };
-
-function factsOf(scanned: ScannedBody): PromptFacts | { readonly refused: ApiError } {
-  const kind = scanned.kindOf('model');
-  if (kind === undefined) return noFacts;
-  if (kind !== 'string')
-    return { refused: apiError('invalid_type', '"model" must be a string.', { param: 'model' }) };
-  const { model, isStream, outputTokensMax, promptBytes } = routingFields(scanned);
-  const room = Buffer.allocUnsafe(promptBytes);
-  const prompt = room.subarray(0, copyPrompt(scanned, room));
-  return {
-    model,
-    prompt,
-    promptTokens: Math.ceil(prompt.length / bytesPerToken),
-    outputTokensMax: countOf(outputTokensMax),
-    isStream,
-    scanned,
-  };
-}
 
 /** The request with another model's name in it, its other bytes as they came. */
 export function withModel(
@@ -91,9 +106,4 @@ function withModelInForm(request: BackendRequest, model: string): BackendRequest
 
 function countOf(value: number | undefined): number {
   return value !== undefined && Number.isSafeInteger(value) && value > 0 ? value : 0;
-}
-
-/** Tokens in a block of so many bytes, about. */
-export function tokensPerBlock(blockBytes: number): number {
-  return blockBytes / bytesPerToken;
 }

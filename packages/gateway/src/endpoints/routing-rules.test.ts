@@ -125,6 +125,11 @@ test('an alias may ask for quality and speed, and a header for more', () => {
   const rule = { tierMin: 60, isLatencyCritical: true };
   const rules = { ...routingDefaults, aliasRules: new Map([['best', rule]]) };
   const hints = hintsOf(HeaderBlock.of({ 'x-millrace-quality-min': '90' }), 'best', rules);
-  assert.deepEqual(hints, { qualityTierMin: 90, isLatencyCritical: true });
-  assert.deepEqual(hintsOf(HeaderBlock.empty, 'plain', rules), { isLatencyCritical: false });
+  const sessionHash = undefined;
+  assert.deepEqual(hints, { sessionHash, qualityTierMin: 90, isLatencyCritical: true });
+  assert.deepEqual(hintsOf(HeaderBlock.empty, 'plain', rules), {
+    sessionHash,
+    qualityTierMin: undefined,
+    isLatencyCritical: false,
+  });
 });

@@ -116,8 +116,8 @@ function scorersFor(weights: RoutingWeights): RoutePolicy['scorers'] {
 
 /** What a request asks of whoever answers it, beyond its model. */
 export interface RouteHints {
-  readonly sessionHash?: number;
-  readonly qualityTierMin?: number;
+  readonly sessionHash: number | undefined;
+  readonly qualityTierMin: number | undefined;
   readonly isLatencyCritical: boolean;
 }
 
@@ -133,12 +133,10 @@ export function hintsOf(
   const alias = model === undefined ? undefined : rules.aliasRules.get(model);
   const session = headers.get(rules.sessionHeader);
   const asked = Number(headers.get(qualityHeader) ?? Number.NaN);
-  const tiers = [alias?.tierMin, Number.isNaN(asked) ? undefined : asked].flatMap(
-    (tier) => tier ?? [],
-  );
+  const tierMin = Math.max(alias?.tierMin ?? -Infinity, Number.isNaN(asked) ? -Infinity : asked);
   return {
-    ...(session !== undefined && { sessionHash: hashOf(session) }),
-    ...(tiers.length > 0 && { qualityTierMin: Math.max(...tiers) }),
+    sessionHash: session === undefined ? undefined : hashOf(session),
+    qualityTierMin: tierMin === -Infinity ? undefined : tierMin,
     isLatencyCritical: alias?.isLatencyCritical === true || headers.get(latencyHeader) === 'true',
   };
 }

@@ -79,7 +79,10 @@ function takeMessage(cursor: JsonCursor, take: TakeRange): boolean {
     const start = index === -1 ? cursor.nameStart : cursor.position;
     cursor.skipValue();
     if (index === -1) ranges.push(start, cursor.position);
-    else ranges.splice(2 * index, 2, start, cursor.position);
+    else {
+      ranges[2 * index] = start;
+      ranges[2 * index + 1] = cursor.position;
+    }
   }
   for (let at = 0; at < ranges.length; at += 2) {
     const start = ranges[at] ?? -1;
