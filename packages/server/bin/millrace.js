@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Plain JavaScript that Node 18 can run: hands over to the pinned Node, then to the program.
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import module from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { continueAs, findPinnedNode, refusalOfNode, requireNode } from './pinned-node.js';
 
@@ -30,7 +32,30 @@ if (binary === undefined) {
 }
 
 async function run() {
+  keepCompiled();
   const entry = isClone ? source : join(folder, 'dist', 'cli', 'main.js');
   const { main } = await import(pathToFileURL(entry).href);
   process.exitCode = await main(process.argv.slice(2));
+}
+
+/**
+ * What is compiled is kept from one start to the next, by the user alone. Lanes and engines, which find the folder in
+ * their environment, start sooner, and in a clone need no compiler of types in their memory.
+ */
+function keepCompiled() {
+  if (process.env.NODE_COMPILE_CACHE !== undefined) return;
+  const { MILLRACE_CACHE: named = '', XDG_CACHE_HOME: xdg = '' } = process.env;
+  const usual = isAbsolute(xdg) ? xdg : join(homedir(), '.cache');
+  const caches = named === '' ? usual : resolve(named);
+  const own = join(caches, 'millrace');
+  const folder = join(own, 'compiled');
+  try {
+    // One by one: in a place where there can be no folders, Node tries for ever to make several at once.
+    for (const each of [caches, own, folder]) if (!existsSync(each)) mkdirSync(each);
+  } catch {
+    // Where nothing can be kept, all is compiled at each start.
+    return;
+  }
+  const { directory } = module.enableCompileCache(folder);
+  if (directory !== undefined) process.env.NODE_COMPILE_CACHE = folder;
 }
