@@ -34,6 +34,8 @@ export interface ContextStart {
 }
 
 const untilEnd = -1;
+/** Views of rows of logits that are kept; libllama has one row for each output of a batch, and moves them when it takes more room. */
+const rowViewsMax = 1024;
 
 /**
  * A context: keys and values of several sequences, and the graph that extends them. libllama aborts the process when
@@ -48,6 +50,8 @@ export class Context implements Disposable {
   readonly #start: ContextStart;
   readonly #memory: Pointer;
   readonly #loraArrays: NativeBlock[] = [];
+  /** By address. A view made anew for each token counts as 200 KB of garbage, which V8 collects every few steps. */
+  readonly #rowViews = new Map<Pointer, Float32Array>();
   #address: Pointer | undefined;
   readonly #threadPool: ThreadPool | undefined;
   #isDecoding = false;
@@ -106,7 +110,12 @@ export class Context implements Disposable {
       batchIndex,
     );
     assert(row !== null && row !== 0n, `token ${batchIndex} of the batch asked for logits`);
-    return floatsAt(row, this.#start.vocabularySize);
+    const known = this.#rowViews.get(row);
+    if (known !== undefined) return known;
+    if (this.#rowViews.size === rowViewsMax) this.#rowViews.clear();
+    const view = floatsAt(row, this.#start.vocabularySize);
+    this.#rowViews.set(row, view);
+    return view;
   }
 
   /** The pooled embedding of a sequence in the last batch; a copy of `embeddingSize` floats. */
