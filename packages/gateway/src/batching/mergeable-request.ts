@@ -1,3 +1,5 @@
+import { type JsonObject, parsedObject } from './json-object.ts';
+
 /** Routes whose requests can be merged: their bodies have a list of inputs, each with answers of its own. */
 export type MergeableRoute = 'embeddings' | 'completions';
 
@@ -14,8 +16,6 @@ export interface MergeableRequest {
   /** Answers to each input. */
   readonly answersPerInput: number;
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 const inputFields: Readonly<Record<MergeableRoute, string>> = {
   embeddings: 'input',
@@ -79,18 +79,6 @@ function isTokens(value: unknown): boolean {
     value.length > 0 &&
     value.every((each) => typeof each === 'number' && Number.isSafeInteger(each))
   );
-}
-
-function parsedObject(body: Buffer): JsonObject | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    // The engine says what is wrong with it.
-    return undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
-  return { ...parsed };
 }
 
 /** The same object for the same fields, in whatever order they came. */

@@ -1,6 +1,5 @@
+import { type JsonObject, parsedObject } from './json-object.ts';
 import type { MergeableRequest, MergeableRoute } from './mergeable-request.ts';
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 const answerFields: Readonly<Record<MergeableRoute, string>> = {
   embeddings: 'data',
@@ -130,15 +129,4 @@ function addLength(sum: number, input: unknown): number {
 
 function countIn(value: unknown): number {
   return typeof value === 'number' ? value : 0;
-}
-
-function parsedObject(body: Buffer): JsonObject | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body.toString('utf8'));
-  } catch {
-    // The caller says that the answer cannot be divided.
-    return undefined;
-  }
-  return typeof parsed === 'object' && parsed !== null ? { ...parsed } : undefined;
 }
