@@ -2,6 +2,7 @@ import { apiError, type ApiError } from '@millrace/openai';
 import { messageOf } from '@millrace/stdx';
 import type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { BytesBody, discardBody, readBody } from '../messages/body.ts';
+import { isEventStream } from '../messages/event-stream.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
 import { errorBodyFor, errorEventFor, errorHeadersFor } from './api-errors.ts';
 import { type ApiRoute, apiRouteOf, type TranslatedApi } from './api-route.ts';
@@ -68,9 +69,8 @@ export class ApiBackend implements Backend {
     { answerOf, errorOf, stream }: Translation,
   ): Promise<BackendAnswer> {
     const { status, headers } = message;
-    const isEvents = (headers.get('content-type') ?? '').startsWith('text/event-stream');
     const hasBegun = status === 200 && stream !== undefined;
-    if (hasBegun && isEvents) {
+    if (hasBegun && isEventStream(headers)) {
       const failureEvent = (error: ApiError): string => stream.fail(error);
       const body = new TranslatedBody(message.body, stream);
       return { kind: 'answered', message: { status, headers, body, failureEvent } };

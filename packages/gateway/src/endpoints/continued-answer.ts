@@ -1,6 +1,6 @@
 import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import { discardBody } from '../messages/body.ts';
-import type { HeaderBlock } from '../messages/header-block.ts';
+import { isEventStream } from '../messages/event-stream.ts';
 import { ContinuedBody, type ContinuedStream } from '../resilience/continuation/continued-body.ts';
 import {
   continuationObstacle,
@@ -55,8 +55,4 @@ export function continuable(answer: BackendAnswer, parts: ContinuableParts): Bac
   });
   // Its events come from several answers: whoever read those of the first sees no more than them.
   return { kind: 'answered', message: { ...message, body, events: undefined } };
-}
-
-function isEventStream(headers: HeaderBlock): boolean {
-  return (headers.get('content-type') ?? '').startsWith('text/event-stream');
 }

@@ -3,6 +3,7 @@ import { apiError, StreamWatcher } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
 import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
 import type { BodySource } from '../messages/body.ts';
+import { isEventStream } from '../messages/event-stream.ts';
 import type { Resilience } from '../resilience/resilience.ts';
 import { isFailureStatus } from '../resilience/retry-policy.ts';
 import { TimedBody } from '../resilience/timed-body.ts';
@@ -92,8 +93,7 @@ export class EndpointTries {
       body.whenOver(() => this.#release(dispatch));
       return { kind: 'answered', message };
     }
-    const isEvents = (headers.get('content-type') ?? '').startsWith('text/event-stream');
-    const events = isEvents ? new StreamWatcher() : undefined;
+    const events = isEventStream(headers) ? new StreamWatcher() : undefined;
     const { byteLength } = body;
     const release = this.#release;
     const watch = new TryWatch(step, { clock, resilience, release, events, byteLength });

@@ -1,6 +1,7 @@
 import { apiError, errorEvent, StreamWatcher } from '@millrace/openai';
 import type { AnswerMessage } from '../backends/backend.ts';
 import type { BodyEnd, BodySink } from '../messages/body.ts';
+import { isEventStream } from '../messages/event-stream.ts';
 import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
 import type { Exchange } from './exchange.ts';
 import { pathOf } from './own-route.ts';
@@ -58,8 +59,7 @@ export class Relay implements BodySink {
     // The request is called here what the client called it, whatever the engine calls it.
     const kept = headers.has('x-request-id') ? headers.without(['x-request-id']) : headers;
     const { byteLength } = body;
-    const isStream = (headers.get('content-type') ?? '').startsWith('text/event-stream');
-    this.#watcher = message.events ?? (isStream ? new StreamWatcher() : undefined);
+    this.#watcher = message.events ?? (isEventStream(headers) ? new StreamWatcher() : undefined);
     this.#isRead = this.#watcher !== undefined && message.events === undefined;
     this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, () =>
       this.#resume(),
