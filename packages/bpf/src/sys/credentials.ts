@@ -24,6 +24,10 @@ export interface Identity {
   readonly gid: number;
 }
 
+type Prctl = (...args: readonly (number | bigint)[]) => number;
+/** Throws where a call has failed, and says what it was for. */
+type Demand = (what: string, status: number) => void;
+
 /**
  * Takes every capability from the calling thread, for good, and with `identity` makes the process another user's. Other
  * threads keep their capabilities until the process executes another program, which must follow. Throws
@@ -31,26 +35,15 @@ export interface Identity {
  */
 export function dropPrivileges(identity: Identity | undefined): void {
   const library = koffi.load('libc.so.6');
-  const control = library.func('prctl', 'int', [
-    'int',
-    'uint64_t',
-    'uint64_t',
-    'uint64_t',
-    'uint64_t',
-  ]);
-  const must = (what: string, status: number): void => {
-    if (status >= 0) return;
-    throw new BpfError(`drop privileges: ${what}: ${describeErrno(-koffi.errno())}`, {
-      code: 'BPF_PRIVILEGE_FAILED',
-    });
-  };
-  must('clear ambient', control(prctl.ambient, prctl.ambientClearAll, 0, 0, 0) as number);
-  emptyBoundingSet(control as (...args: number[]) => number, must);
+  const control = bindPrctl(library);
+  const must = demand('drop privileges');
+  must('clear ambient', control(prctl.ambient, prctl.ambientClearAll, 0, 0, 0));
+  emptyBoundingSet(control, must);
   if (identity !== undefined) becomeUser(library, identity, must);
   const header = Uint32Array.of(capabilityVersion, 0);
   const capset = library.func('capset', 'int', ['void *', 'void *']);
   must('capset', capset(header, new Uint32Array(capabilityWords)) as number);
-  must('no_new_privs', control(prctl.noNewPrivileges, 1, 0, 0, 0) as number);
+  must('no_new_privs', control(prctl.noNewPrivileges, 1, 0, 0, 0));
 }
 
 /**
@@ -68,24 +61,13 @@ export function keepCapabilities(kept: readonly number[]): boolean {
   const isRoot = process.geteuid?.() === 0;
   if ((permitted & ~wanted) === 0n && (!isRoot || (bounding & ~wanted) === 0n)) return false;
   const library = koffi.load('libc.so.6');
-  const control = library.func('prctl', 'int', [
-    'int',
-    'uint64_t',
-    'uint64_t',
-    'uint64_t',
-    'uint64_t',
-  ]);
-  const must = (what: string, result: number): void => {
-    if (result >= 0) return;
-    throw new BpfError(`keep few capabilities: ${what}: ${describeErrno(-koffi.errno())}`, {
-      code: 'BPF_PRIVILEGE_FAILED',
-    });
-  };
+  const control = bindPrctl(library);
+  const must = demand('keep few capabilities');
   for (let capability = 0n; capability < capabilitiesMax && isRoot; capability += 1n) {
     if (((bounding & ~wanted) >> capability) % 2n === 0n) continue;
     must(
       `take ${capability} from the bounding set`,
-      control(prctl.boundingDrop, capability, 0, 0, 0) as number,
+      control(prctl.boundingDrop, capability, 0, 0, 0),
     );
   }
   const left = permitted & wanted;
@@ -96,19 +78,13 @@ export function keepCapabilities(kept: readonly number[]): boolean {
   must('capset', capset(Uint32Array.of(capabilityVersion, 0), words) as number);
   for (const capability of kept) {
     if (((left >> BigInt(capability)) & 1n) === 0n) continue;
-    must(
-      `keep ${capability}`,
-      control(prctl.ambient, prctl.ambientRaise, capability, 0, 0) as number,
-    );
+    must(`keep ${capability}`, control(prctl.ambient, prctl.ambientRaise, capability, 0, 0));
   }
   return true;
 }
 
 /** Without it, a program that root executes gets all capabilities again. */
-function emptyBoundingSet(
-  control: (...args: number[]) => number,
-  must: (what: string, status: number) => void,
-): void {
+function emptyBoundingSet(control: Prctl, must: Demand): void {
   for (let capability = 0; capability < capabilitiesMax; capability += 1) {
     const status = control(prctl.boundingDrop, capability, 0, 0, 0);
     if (status < 0 && koffi.errno() === errnoInvalid) return;
@@ -116,15 +92,25 @@ function emptyBoundingSet(
   }
 }
 
-function becomeUser(
-  library: LibraryHandle,
-  { uid, gid }: Identity,
-  must: (what: string, status: number) => void,
-): void {
+function becomeUser(library: LibraryHandle, { uid, gid }: Identity, must: Demand): void {
   const setgroups = library.func('setgroups', 'int', ['size_t', 'void *']);
   const setresgid = library.func('setresgid', 'int', ['uint32_t', 'uint32_t', 'uint32_t']);
   const setresuid = library.func('setresuid', 'int', ['uint32_t', 'uint32_t', 'uint32_t']);
   must('leave groups', setgroups(0, null) as number);
   must(`become group ${gid}`, setresgid(gid, gid, gid) as number);
   must(`become user ${uid}`, setresuid(uid, uid, uid) as number);
+}
+
+function bindPrctl(library: LibraryHandle): Prctl {
+  const words = ['uint64_t', 'uint64_t', 'uint64_t', 'uint64_t'];
+  return library.func('prctl', 'int', ['int', ...words]) as Prctl;
+}
+
+function demand(purpose: string): Demand {
+  return (what, status) => {
+    if (status >= 0) return;
+    throw new BpfError(`${purpose}: ${what}: ${describeErrno(-koffi.errno())}`, {
+      code: 'BPF_PRIVILEGE_FAILED',
+    });
+  };
 }
