@@ -113,18 +113,21 @@ export class StepTimePredictor {
   }
 
   #predict(): number {
+    return this.#priced(this.#weights);
+  }
+
+  /** What the described step takes at these costs. */
+  #priced(costs: ArrayLike<number>): number {
     let sum = 0;
     for (let at = 0; at < featureCount; at++)
-      sum += this.#weight(at) * (this.#features[at] as number);
+      sum += (costs[at] as number) * (this.#features[at] as number);
     return sum;
   }
 
   /** The first steps set the speed, later ones change it slowly. */
   #followScale(actualMs: number): void {
-    let usual = 0;
-    for (let at = 0; at < featureCount; at++) usual += usualOf(at) * (this.#features[at] as number);
     const share = Math.max(scaleShare, 1 / (this.#stepCount + 1));
-    this.#scale *= (Math.max(actualMs, 0.001) / usual / this.#scale) ** share;
+    this.#scale *= (Math.max(actualMs, 0.001) / this.#priced(usualMs) / this.#scale) ** share;
   }
 
   #returnToUsual(): void {
