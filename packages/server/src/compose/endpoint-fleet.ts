@@ -124,6 +124,7 @@ export class EndpointFleet implements AsyncDisposable {
     const endpoints = this.#openAll(config, started);
     // An engine that takes over from another serves before that one is given nothing more.
     await this.#engines.settled();
+    this.#resilience = this.#resilienceOf(config);
     const monitor = this.#monitorOf(config, endpoints);
     await monitor.start();
     this.#monitor[Symbol.dispose]();
@@ -226,7 +227,6 @@ export class EndpointFleet implements AsyncDisposable {
   #monitorOf(config: FileConfig, endpoints: readonly Endpoint[]): EndpointMonitor {
     const { onNews, onLearned } = this.#parts;
     const { healthCheck } = config;
-    this.#resilience = this.#resilienceOf(config);
     return new EndpointMonitor({
       ...endpointDefaults,
       endpoints,
