@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request as openRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Prng, seededPrng } from '@millrace/stdx';
 import { runChaoticEngine } from '../chaos/chaotic-engine.ts';
 import type { Figure } from '../report/report.ts';
 import { freePort, startChild } from '../sides/child-server.ts';
+import { millraceCommand } from '../sides/millrace-command.ts';
 import type { Comparison } from './comparison.ts';
 import { goalAtMost } from './goal.ts';
 
@@ -114,18 +114,9 @@ function writeConfig(file: string, ports: readonly number[], version: number): v
 }
 
 async function startGateway(file: string): ReturnType<typeof startChild> {
-  const program = fileURLToPath(new URL('../../../server/bin/millrace.js', import.meta.url));
   return await startChild({
-    command: (port) => [
-      process.execPath,
-      '--conditions=@millrace/source',
-      program,
-      'up',
-      `--config=${file}`,
-      `--port=${port}`,
-      '--lanes=2',
-      '--no-open',
-    ],
+    command: (port) =>
+      millraceCommand('up', `--config=${file}`, `--port=${port}`, '--lanes=2', '--no-open'),
     modelId: 'm',
   });
 }

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { freePort } from '../sides/child-server.ts';
 import { llamaServerForTests } from '../sides/llama-server-for-tests.ts';
+import { millraceCommand } from '../sides/millrace-command.ts';
 import { vllmForTests } from '../sides/vllm-side.ts';
 
 /**
@@ -16,7 +16,6 @@ import { vllmForTests } from '../sides/vllm-side.ts';
  */
 const model = process.env['MILLRACE_TEST_MODEL'] ?? '';
 const startMsMax = 420_000;
-const program = fileURLToPath(new URL('../../../server/bin/millrace.js', import.meta.url));
 
 interface Peer {
   readonly name: string;
@@ -79,11 +78,8 @@ function suite(peer: Peer, engine: object): void {
     url = `http://127.0.0.1:${port}`;
     const file = join(folder, 'millrace.yaml');
     writeFileSync(file, JSON.stringify({ listen: { port }, lanes: 1, engines: [engine] }));
-    child = spawn(
-      process.execPath,
-      ['--conditions=@millrace/source', program, 'up', `--config=${file}`, '--no-open'],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const [node, ...args] = millraceCommand('up', `--config=${file}`, '--no-open');
+    child = spawn(node, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text));
     await until(() => /endpoint \S+ is serving/.test(log), startMsMax);
   });

@@ -3,12 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { requireKernel } from '@millrace/bpf/testing';
 import { type SeenAnswer, StreamClient } from '../kernel-view/stream-client.ts';
 import { median } from '../report/report.ts';
 import { startChild } from '../sides/child-server.ts';
 import { llamaServerForTests } from '../sides/llama-server-for-tests.ts';
+import { millraceCommand } from '../sides/millrace-command.ts';
 import type { RunningSide } from '../sides/side.ts';
 import { vllmEnvironment, vllmForTests } from '../sides/vllm-side.ts';
 
@@ -17,7 +17,6 @@ import { vllmEnvironment, vllmForTests } from '../sides/vllm-side.ts';
  * that is not installed, and a kernel that may not be asked, are skipped with the reason.
  */
 const model = process.env['MILLRACE_TEST_MODEL'] ?? '';
-const program = fileURLToPath(new URL('../../../server/bin/millrace.js', import.meta.url));
 const chatPath = '/v1/chat/completions';
 const streams = 12;
 /** Of the median over requests and gaps, on a machine that may be doing other things. */
@@ -210,14 +209,8 @@ class Trace {
   #log = '';
 
   private constructor(processId: number) {
-    const args = [
-      '--conditions=@millrace/source',
-      program,
-      'trace',
-      '--json',
-      `--pid=${processId}`,
-    ];
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [node, ...args] = millraceCommand('trace', '--json', `--pid=${processId}`);
+    this.#child = spawn(node, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const { stdout, stderr } = this.#child;
     assert.ok(stdout !== null && stderr !== null);
     stderr.on('data', (piece: Buffer) => (this.#log += String(piece)));

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startChild } from './child-server.ts';
+import { millraceCommand } from './millrace-command.ts';
 import { millraceSide } from './millrace-side.ts';
 import type { RunningSide, Side } from './side.ts';
 
@@ -31,18 +31,9 @@ async function startFleet(options: Parameters<typeof fleetSide>[0]): Promise<Run
   const endpoints = urls.map((url) => ({ url }));
   // JSON is YAML.
   writeFileSync(file, JSON.stringify({ endpoints, routing: { policy: options.policy } }));
-  const program = fileURLToPath(new URL('../../../server/bin/millrace.js', import.meta.url));
   const gateway = parts.use(
     await startChild({
-      command: (port) => [
-        process.execPath,
-        '--conditions=@millrace/source',
-        program,
-        'up',
-        `--config=${file}`,
-        `--port=${port}`,
-        '--no-open',
-      ],
+      command: (port) => millraceCommand('up', `--config=${file}`, `--port=${port}`, '--no-open'),
       modelId: 'bench',
     }),
   );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { millraceCommand } from './millrace-command.ts';
 import { type ProxyPlace, type ProxySide, proxySide, upstreamKey } from './proxy-side.ts';
 
 /** The key that the rig's client sends. */
@@ -9,14 +9,7 @@ const keyVariable = 'MILLRACE_BENCH_UPSTREAM_KEY';
 /** What every run of the gateway has: it knows its tenant, reads the body, routes and counts. */
 const wholeGateway = {
   unavailable: () => undefined,
-  command: (file: string) => [
-    process.execPath,
-    '--conditions=@millrace/source',
-    fileURLToPath(new URL('../../../server/bin/millrace.js', import.meta.url)),
-    'up',
-    '--config',
-    file,
-  ],
+  command: (file: string) => millraceCommand('up', '--config', file),
   env: { [keyVariable]: upstreamKey },
   envAt: ({ tlsCertFile }: Pick<ProxyPlace, 'tlsCertFile'>): Readonly<Record<string, string>> =>
     tlsCertFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: tlsCertFile },
