@@ -7,9 +7,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireKernel } from '@millrace/bpf/testing';
-import { Assembly } from '../assembly/assembly.ts';
-import { decodeSocketEvent } from '../decoders/socket-event.ts';
-import type { RequestRecord } from '../requests/request-record.ts';
+import { drainedRequests } from '../testing/drained-requests.ts';
 import { listen } from '../testing/capture-bytes.ts';
 import { KernelProbe } from './kernel-probe.ts';
 
@@ -46,15 +44,6 @@ function closeAfter(t: TestContext, server: http.Server): void {
   });
 }
 
-function collect(probe: KernelProbe): RequestRecord[] {
-  const records: RequestRecord[] = [];
-  const assembly = new Assembly((record) => records.push(record));
-  probe.drain((view, offset, byteLength) => {
-    assembly.push(decodeSocketEvent(view, offset, byteLength));
-  }, Number.POSITIVE_INFINITY);
-  return records;
-}
-
 test('a node server is seen from the kernel: head, each write, the end', async (t) => {
   if (!requireKernel(t)) return;
   const server = http.createServer(async (request, response) => {
@@ -74,7 +63,7 @@ test('a node server is seen from the kernel: head, each write, the end', async (
     [],
   );
   await ask(port);
-  const [record, ...others] = collect(probe);
+  const [record, ...others] = drainedRequests(probe);
   assert.deepEqual(others, []);
   assert.equal(record?.route, '/v1/chat/completions');
   assert.equal(record.model, 'small');
@@ -98,7 +87,7 @@ test('other ports and other processes are left alone', async (t) => {
   for (const filter of [{ ports: [port === 1 ? 2 : 1] }, { ports: [port], tgids: [1] }]) {
     using probe = new KernelProbe('sockets', filter);
     await ask(port);
-    assert.deepEqual(collect(probe), []);
+    assert.deepEqual(drainedRequests(probe), []);
     assert.equal(probe.losses().attempted, 0);
   }
 });
@@ -126,7 +115,7 @@ test('requests over a Unix socket of a watched process are seen, and the client 
     response.resume();
     await once(response, 'end');
   }
-  const records = collect(probe);
+  const records = drainedRequests(probe);
   assert.deepEqual(
     records.map(({ route, contentChunks, localPort }) => [route, contentChunks, localPort]),
     [
@@ -146,7 +135,7 @@ test('a port that a watched process opens later is watched', async (t) => {
   const port = await listen(server);
   assert.deepEqual(probe.ports(), [port]);
   await ask(port);
-  assert.equal(collect(probe).length, 1);
+  assert.equal(drainedRequests(probe).length, 1);
 });
 
 test('a name that is too long for the kernel is refused', () => {

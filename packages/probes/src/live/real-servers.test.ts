@@ -8,19 +8,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { requireCommand, requireKernel } from '@millrace/bpf/testing';
-import { Assembly } from '../assembly/assembly.ts';
-import { decodeSocketEvent } from '../decoders/socket-event.ts';
-import type { RequestRecord } from '../requests/request-record.ts';
+import { drainedRequests } from '../testing/drained-requests.ts';
 import { KernelProbe } from './kernel-probe.ts';
-
-function collect(probe: KernelProbe): RequestRecord[] {
-  const records: RequestRecord[] = [];
-  const assembly = new Assembly((record) => records.push(record));
-  probe.drain((view, offset, byteLength) => {
-    assembly.push(decodeSocketEvent(view, offset, byteLength));
-  }, Number.POSITIVE_INFINITY);
-  return records;
-}
 
 async function ask(port: number): Promise<string> {
   const request = http.request({
@@ -78,7 +67,7 @@ test("Python's http.server: a thread a connection, calls that block", async (t) 
   const { child, port } = await startServer(t, ['python3', '-c', pythonServer]);
   using probe = new KernelProbe('sockets', { ports: [port], tgids: [child.pid ?? 0] });
   await Promise.all([ask(port), ask(port)]);
-  const records = collect(probe);
+  const records = drainedRequests(probe);
   assert.equal(records.length, 2);
   for (const { contentChunks, events, model, status, promptHash, incomplete, tgid } of records) {
     assert.deepEqual([contentChunks, events, model, status, tgid], [3, 4, 'small', 200, child.pid]);
@@ -115,7 +104,7 @@ test('a worker that is forked after the probe was attached is followed', async (
   const port = Number(String(piece).trim());
   assert.ok(probe.processes().length > 1, 'the worker is among the processes');
   await ask(port);
-  const [record] = collect(probe);
+  const [record] = drainedRequests(probe);
   assert.equal(record?.status, 200);
   assert.ok(record.tgid !== child.pid && probe.processes().includes(record.tgid));
 });
@@ -173,7 +162,7 @@ test('@grpc/grpc-js: messages, status from trailers, a cancelled call', async (t
   await Promise.all([call('ok'), call('fail'), call('hang')]);
   client.close();
   await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-  const records = collect(probe);
+  const records = drainedRequests(probe);
   assert.deepEqual(
     records
       .map(({ route, protocol, events, grpcStatus, ending }) => [

@@ -8,9 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { requireCommand, requireKernel } from '@millrace/bpf/testing';
-import { Assembly } from '../assembly/assembly.ts';
-import { decodeSocketEvent } from '../decoders/socket-event.ts';
 import type { RequestRecord } from '../requests/request-record.ts';
+import { drainedRequests } from '../testing/drained-requests.ts';
 import { TlsProbe } from './tls-probe.ts';
 
 function requireCertificate(t: TestContext): string | undefined {
@@ -60,15 +59,6 @@ async function ask(port: number): Promise<void> {
   await once(response, 'end');
 }
 
-function collect(probe: TlsProbe): RequestRecord[] {
-  const records: RequestRecord[] = [];
-  const assembly = new Assembly((record) => records.push(record));
-  probe.drain((view, offset, byteLength) => {
-    assembly.push(decodeSocketEvent(view, offset, byteLength));
-  }, Number.POSITIVE_INFINITY);
-  return records;
-}
-
 function check(
   records: readonly RequestRecord[],
   { tgid, port }: { readonly tgid: number; readonly port: number },
@@ -116,7 +106,7 @@ test("OpenSSL within node's own program", async (t) => {
   assert.equal(probe.addProcess({ pid, path: process.execPath }), undefined);
   const port = Number(String(piece));
   await ask(port);
-  check(collect(probe), { tgid: pid, port });
+  check(drainedRequests(probe), { tgid: pid, port });
 });
 
 const pythonServer = `
@@ -166,7 +156,7 @@ test("Python's ssl, through the library", async (t) => {
   response.resume();
   // It closes without TLS's own farewell.
   await Promise.race([once(response, 'end'), once(response, 'close')]).catch(() => undefined);
-  const records = collect(probe);
+  const records = drainedRequests(probe);
   assert.equal(records.length, 1);
   assert.deepEqual(
     [records[0]?.model, records[0]?.contentChunks, records[0]?.tgid, records[0]?.localPort],
