@@ -31,7 +31,7 @@ const hooks = {
 function load(name: string, constants: Readonly<Record<string, ConstantValue>> = {}): LoadedObject {
   return loadObject(verifyObject(bytes, { allowsUnsigned: true }), {
     only: [name],
-    constants: { target_pid: process.pid, ...constants },
+    constants: { target_thread: process.pid, ...constants },
   });
 }
 
@@ -87,7 +87,7 @@ test('user space is probed at a symbol and at its return, with a cookie', (t) =>
   if (!requireKernel(t, ['CAP_BPF', 'CAP_PERFMON', 'CAP_SYS_ADMIN'])) return;
   using loaded = loadObject(verifyObject(bytes, { allowsUnsigned: true }), {
     only: ['on_uprobe', 'on_uretprobe'],
-    constants: { target_pid: process.pid },
+    constants: { target_thread: process.pid },
   });
   const place = { path: libcPath(), symbol: 'getppid', pid: process.pid };
   {

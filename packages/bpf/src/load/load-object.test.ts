@@ -34,7 +34,7 @@ test('loads only what is asked for, sets constants, and delivers events through 
   if (!requireKernel(t)) return;
   using loaded = loadObject(verified, {
     only: ['count_syscalls'],
-    constants: { target_pid: process.pid, discard_every: 5n },
+    constants: { target_thread: process.pid, discard_every: 5n },
     mapEntriesMax: { events: 131_072 },
   });
   assert.deepEqual(

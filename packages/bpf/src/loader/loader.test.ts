@@ -30,7 +30,7 @@ function requestFor(folder: PinFolder): LoaderRequest {
       {
         bytes,
         allowsUnsigned: true,
-        options: { constants: { target_pid: process.pid } },
+        options: { constants: { target_thread: process.pid } },
         maps: ['events'],
         entries: [{ map: 'counts', key: 3, value: new Uint8Array(8).fill(7) }],
         links: [{ name: 'syscalls', program: 'count_syscalls', hook: { kind: 'raw-tracepoint' } }],

@@ -36,9 +36,9 @@ test('reads maps with their sizes', () => {
 test('reads global constants where the symbols place them', () => {
   const { constants } = readObjectSpec(bytes);
   const byName = new Map(constants.map((constant) => [constant.name, constant]));
-  assert.equal(byName.get('target_pid')?.byteLength, 4);
+  assert.equal(byName.get('target_thread')?.byteLength, 4);
   assert.equal(byName.get('discard_every')?.byteLength, 8);
-  assert.notEqual(byName.get('target_pid')?.offset, byName.get('discard_every')?.offset);
+  assert.notEqual(byName.get('target_thread')?.offset, byName.get('discard_every')?.offset);
 });
 
 test('reads structures with the offset of every member', () => {

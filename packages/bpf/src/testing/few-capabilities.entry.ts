@@ -18,7 +18,7 @@ const answer = {
 };
 try {
   using loaded = loadObject(verifyObject(bytes, { allowsUnsigned: true }), {
-    constants: { target_pid: process.pid },
+    constants: { target_thread: process.pid },
   });
   answer.programs = loaded.report.programs.map(({ name, outcome, needs = '' }) => ({
     name,

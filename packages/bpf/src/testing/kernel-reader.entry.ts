@@ -34,7 +34,7 @@ else await start();
 function load(): LoadedObject {
   return loadObject(readSignedObject(fixture, { trustsDevelopmentKey: true }), {
     only: ['count_syscalls'],
-    constants: { target_pid: process.pid },
+    constants: { target_thread: process.pid },
   });
 }
 
@@ -75,7 +75,7 @@ async function start(): Promise<void> {
       {
         bytes,
         allowsUnsigned: true,
-        options: { only: ['count_syscalls'], constants: { target_pid: process.pid } },
+        options: { only: ['count_syscalls'], constants: { target_thread: process.pid } },
         maps: ['events', 'counts'],
         links: [
           { name: 'syscalls', program: 'count_syscalls', hook: { kind: 'raw-tracepoint' } },
