@@ -81,7 +81,7 @@ export {
   type ReaderProgram,
 } from './privileges/become-reader.ts';
 export { type Capability, capabilitiesOf, effectiveCapabilities } from './programs/capabilities.ts';
-export { countRuns } from './programs/count-runs.ts';
+export { countRuns, type RunCount, takeOverCount } from './programs/count-runs.ts';
 export type { Program } from './programs/program.ts';
 export type { ProgramState } from './programs/program-state.ts';
 export { TestRun, type TestRunResult } from './programs/test-run.ts';

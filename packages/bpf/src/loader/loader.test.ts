@@ -54,12 +54,15 @@ for (const mode of ['start', 'hand-over']) {
       attempted: number;
       links: string[];
       uid: number;
+      runs?: number;
     };
     assert.ok(
       found.count >= 500 && found.count <= found.attempted,
       `${found.count} of ${found.attempted}`,
     );
     assert.deepEqual(found.links, ['syscalls']);
+    // The count of runs, and the program, were left to it too.
+    if (mode === 'hand-over') assert.ok((found.runs ?? 0) > 500, `${found.runs} runs`);
     assert.equal(
       found.uid,
       (readerIdentity([script, process.execPath]) ?? { uid: process.getuid?.() }).uid,
@@ -93,7 +96,7 @@ test('a process that is killed leaves nothing in the kernel that it did not pin'
 });
 
 test('a descriptor that is none is not taken over', () => {
-  assert.throws(() => takeOver({ maps: { events: 9_999 }, links: {} }), {
+  assert.throws(() => takeOver({ maps: { events: 9_999 }, links: {}, programs: {} }), {
     code: 'BPF_PRIVILEGE_FAILED',
     message: /9999.*EBADF/,
   });

@@ -12,6 +12,7 @@ import {
 } from '../pins/adopted-parts.ts';
 import { PinFolder, pinFolderFor } from '../pins/pin-folder.ts';
 import { prepareBpffs } from '../pins/prepare-bpffs.ts';
+import { countRuns, takeOverCount } from '../programs/count-runs.ts';
 import { becomeReader, readerIdentity } from '../privileges/become-reader.ts';
 import { readSignedObject } from '../signing/signed-file.ts';
 import { kernelObjectOf } from './kernel-objects.ts';
@@ -26,7 +27,7 @@ const eventsWanted = 500;
 const fixture = new URL('../../fixtures/syscall-count.bpf.o', import.meta.url);
 
 if (mode === 'read') await tell(adoptPins(new PinFolder(argument)));
-else if (mode === 'take-over') await tell(takeOver(JSON.parse(argument) as HandedOver));
+else if (mode === 'take-over') await follow(JSON.parse(argument) as Handed);
 else if (mode === 'hand-over') leave();
 else if (mode === 'hold') await hold();
 else await start();
@@ -38,11 +39,24 @@ function load(): LoadedObject {
   });
 }
 
+interface Handed {
+  readonly parts: HandedOver;
+  readonly counting: number;
+}
+
+async function follow({ parts, counting }: Handed): Promise<void> {
+  using _counting = takeOverCount(counting);
+  const adopted = takeOver(parts);
+  await tell(adopted, () => Number(adopted.programState('count_syscalls').runs));
+}
+
 function leave(): void {
   const loaded = load();
-  const syscalls = attachRawTracepoint(loaded.program('count_syscalls'));
+  const program = loaded.program('count_syscalls');
+  const syscalls = attachRawTracepoint(program);
   const maps = [loaded.map('events'), loaded.map('counts')];
-  const handed = handOver({ maps, links: { syscalls } });
+  const parts = handOver({ maps, links: { syscalls }, programs: [program] });
+  const handed: Handed = { parts, counting: countRuns().handOver() };
   const identity = readerIdentity([script, process.execPath]);
   becomeReader({
     args: [script, 'take-over', JSON.stringify(handed)],
@@ -100,7 +114,7 @@ async function start(): Promise<void> {
   });
 }
 
-async function tell(parts: AdoptedParts): Promise<void> {
+async function tell(parts: AdoptedParts, runs?: () => number): Promise<void> {
   using adopted = parts;
   using ring = openRingBuffer(adopted.map('events'));
   let count = 0;
@@ -119,6 +133,7 @@ async function tell(parts: AdoptedParts): Promise<void> {
     attempted: Number(attempted),
     links: adopted.linkNames,
     uid: process.getuid?.(),
+    runs: runs?.(),
   };
   process.stdout.write(JSON.stringify(found));
 }
