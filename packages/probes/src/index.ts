@@ -37,10 +37,11 @@ export { StampLedger, type StampLedgerOptions, type Stamps } from './health/stam
 export { WaitLedger } from './health/wait-ledger.ts';
 export { type DeviceCalls, type EngineSteps, stepQuantileNs } from './health/step-histogram.ts';
 export {
-  AdoptedEngine,
+  adoptEngine,
   type EngineLibraries,
-  EngineProbe,
-  type HandedEngine,
+  type EngineProbe,
+  handOverEngine,
+  openEngineProbe,
 } from './live/engine-probe.ts';
 export type { FlowStall } from './http2/window-ledger.ts';
 export type { AssemblyOptions } from './options.ts';
@@ -52,12 +53,15 @@ export type {
   RequestEnding,
   RequestRecord,
 } from './requests/request-record.ts';
-export type { LossCounts, ProgramCost, ProgramState } from './live/probe-object.ts';
-export { AdoptedProbe } from './live/adopted-probe.ts';
-export { KernelProbe } from './live/kernel-probe.ts';
-export type { HandedProbe, KernelProbeName, RecordVisitor } from './live/probe-form.ts';
-export { StampsProbe } from './live/stamps-probe.ts';
-export { type TlsPlace, TlsProbe } from './live/tls-probe.ts';
+export type { HandedParts } from './live/adopted-object.ts';
+export { adoptProbe, type HandedProbe, handOverProbe } from './live/handed-probe.ts';
+export { openKernelProbe } from './live/kernel-probe.ts';
+export type { KernelProbeName, RecordVisitor } from './live/probe-form.ts';
+export type { LoadedProbe, ProbeObject } from './live/probe-object.ts';
+export type { LossCounts, ProgramCost, ProgramState } from './live/probe-parts.ts';
+export type { RingProbe } from './live/ring-probe.ts';
+export { openStampsProbe } from './live/stamps-probe.ts';
+export { openTlsProbe, type TlsPlace, watchTls } from './live/tls-probe.ts';
 export type { WatchFilter } from './live/watch-filter.ts';
 export {
   encodeRecordedEvent,

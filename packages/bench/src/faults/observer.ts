@@ -1,4 +1,4 @@
-import { KernelProbe, type KernelProbeName } from '@millrace/probes';
+import { type KernelProbeName, type LoadedProbe, openKernelProbe } from '@millrace/probes';
 
 /** Raw records of each probe, in the order of its ring, and how many found no room. */
 export interface RawTrace {
@@ -19,13 +19,13 @@ const names: readonly KernelProbeName[] = ['sockets', 'tcp-health', 'run-queue']
 
 /** The probes of a live trace, attached. Disposing detaches them. */
 export class Observer implements Disposable {
-  readonly #probes: readonly KernelProbe[];
+  readonly #probes: readonly LoadedProbe[];
   readonly #stack: DisposableStack;
   #droppedBefore = 0;
 
   constructor() {
     using stack = new DisposableStack();
-    this.#probes = names.map((name) => stack.use(new KernelProbe(name, { ports: [], tgids: [] })));
+    this.#probes = names.map((name) => stack.use(openKernelProbe(name, { ports: [], tgids: [] })));
     this.#stack = stack.move();
   }
 
@@ -56,7 +56,7 @@ export class Observer implements Disposable {
   }
 }
 
-function drain(probe: KernelProbe): readonly string[] {
+function drain(probe: LoadedProbe): readonly string[] {
   const records: string[] = [];
   probe.drain((view, offset, byteLength) => {
     records.push(Buffer.from(view.buffer, view.byteOffset + offset, byteLength).toString('base64'));

@@ -1,11 +1,10 @@
 import { countRuns } from '@millrace/bpf';
 import {
-  KernelProbe,
-  type LossCounts,
+  openKernelProbe,
+  openStampsProbe,
   type ProgramCost,
-  type RecordVisitor,
   type RequestRecord,
-  StampsProbe,
+  type RingProbe,
 } from '@millrace/probes';
 import { TracePipeline } from '@millrace/server';
 
@@ -27,13 +26,6 @@ interface WatchOptions {
   readonly countsRuns: boolean;
 }
 
-interface AnyProbe {
-  readonly name: string;
-  drain(visit: RecordVisitor, recordsMax: number): number;
-  costs(): readonly ProgramCost[];
-  losses(): LossCounts;
-}
-
 /** The probes of `millrace trace` on one server, while something runs. */
 export async function watch(
   server: { readonly port: number; readonly processId: number },
@@ -41,11 +33,11 @@ export async function watch(
   { countsRuns }: WatchOptions,
 ): Promise<WatchedRun> {
   const filter = { ports: [server.port], tgids: [server.processId] };
-  using health = new KernelProbe('tcp-health', filter);
-  using waits = new KernelProbe('run-queue', filter);
-  using stamps = new StampsProbe(filter.ports);
-  using sockets = new KernelProbe('sockets', filter);
-  const probes: readonly AnyProbe[] = [health, waits, stamps, sockets];
+  using health = openKernelProbe('tcp-health', filter);
+  using waits = openKernelProbe('run-queue', filter);
+  using stamps = openStampsProbe(filter.ports);
+  using sockets = openKernelProbe('sockets', filter);
+  const probes: readonly RingProbe[] = [health, waits, stamps, sockets];
   {
     using _stats = countsRuns ? countRuns() : undefined;
     await run();
@@ -71,7 +63,7 @@ export async function watch(
   };
 }
 
-function drainAll(probes: readonly AnyProbe[], pipeline: TracePipeline): number {
+function drainAll(probes: readonly RingProbe[], pipeline: TracePipeline): number {
   let events = 0;
   for (const probe of probes) {
     pipeline.watch(probe.name);

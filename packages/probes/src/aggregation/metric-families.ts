@@ -1,5 +1,5 @@
 import { type Counter, type Histogram, type Labelled, Registry } from '@millrace/telemetry';
-import type { LossCounts } from '../live/probe-object.ts';
+import type { LossCounts } from '../live/probe-parts.ts';
 import { type MetricBuckets, resolveBuckets } from './buckets.ts';
 
 /** Options of metrics. */

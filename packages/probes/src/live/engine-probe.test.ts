@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { requireCommand, requireKernel } from '@millrace/bpf/testing';
 import { stepQuantileNs } from '../health/step-histogram.ts';
-import { EngineProbe } from './engine-probe.ts';
+import { openEngineProbe } from './engine-probe.ts';
 
 // Libraries with the signatures of llama.cpp's llama_decode and of CUDA's driver; the batch is as large as the real one.
 const llamaSource = `#include <unistd.h>
@@ -46,7 +46,7 @@ test('steps and their batches, launches and copies are counted where they happen
   ]);
   const child = spawn(join(folder, 'engine'), { stdio: ['pipe', 'ignore', 'inherit'] });
   await once(child, 'spawn');
-  using probe = new EngineProbe({
+  using probe = openEngineProbe({
     pid: child.pid ?? 0,
     llamaPath: join(folder, 'libllama.so'),
     cudaPath: join(folder, 'libcuda.so.1'),
@@ -74,7 +74,7 @@ test('steps and their batches, launches and copies are counted where they happen
 
 test('a library without the call is told of', async (t) => {
   if (!requireKernel(t)) return;
-  using probe = new EngineProbe({ pid: process.pid, llamaPath: process.execPath });
+  using probe = openEngineProbe({ pid: process.pid, llamaPath: process.execPath });
   assert.ok(
     probe.programs.every(
       ({ isAttached, reason }) => !isAttached && reason.includes('llama_decode'),

@@ -1,19 +1,13 @@
-import {
-  type AdoptedParts,
-  attachUprobe,
-  type HandedOver,
-  type Link,
-  type LoadedObject,
-  takeOver,
-} from '@millrace/bpf';
+import { attachUprobe, type Link, type LoadedObject } from '@millrace/bpf';
 import {
   type DeviceCalls,
   type EngineSteps,
   readDeviceCalls,
   readEngineSteps,
 } from '../health/step-histogram.ts';
-import type { MapHolder } from './watch-filter.ts';
-import { ProbeObject, type ProgramCost, type ProgramState } from './probe-object.ts';
+import { AdoptedObject, type HandedParts } from './adopted-object.ts';
+import { ProbeObject } from './probe-object.ts';
+import type { ProbeParts, ProgramCost, ProgramState } from './probe-parts.ts';
 
 /** Where in a process the engine's own calls are. */
 export interface EngineLibraries {
@@ -40,97 +34,66 @@ const places: Readonly<Record<string, Place>> = {
 };
 
 /** Steps of an engine in one process, and its calls to CUDA, counted where they happen. Disposing detaches. */
-export class EngineProbe implements Disposable {
-  readonly #object: ProbeObject;
+export class EngineProbe<Parts extends ProbeParts = ProbeParts> implements Disposable {
+  readonly parts: Parts;
 
-  /** Loads and attaches what the libraries have. Throws what @millrace/bpf throws. */
-  constructor(libraries: EngineLibraries) {
-    const only = Object.entries(places)
-      .filter(([, { library }]) => libraries[library] !== undefined)
-      .map(([name]) => name);
-    this.#object = new ProbeObject({
-      name: 'engine',
-      only,
-      prepare: () => undefined,
-      attach: (loaded, name) => attachTo(loaded, name, libraries),
-    });
+  constructor(parts: Parts) {
+    this.parts = parts;
   }
 
   get programs(): readonly ProgramState[] {
-    return this.#object.programs;
+    return this.parts.programs;
   }
 
   steps(): EngineSteps | undefined {
-    return stepsOf(this.#object.loaded, this.programs);
+    if (!this.#has('on_decoded')) return undefined;
+    return readEngineSteps(this.parts.map('steps').lookupPerCpu(0) ?? []);
   }
 
   deviceCalls(): DeviceCalls | undefined {
-    return deviceCallsOf(this.#object.loaded, this.programs);
-  }
-
-  /** Leaves the probe to what this process executes next, as `AdoptedEngine` takes it. */
-  handOver(): HandedEngine {
-    const maps = [
-      ...(has(this.programs, 'on_decoded') ? ['steps'] : []),
-      ...(has(this.programs, 'on_launch') ? ['device'] : []),
-    ];
-    return { programs: this.programs, parts: this.#object.handOver(maps) };
+    if (!this.#has('on_launch')) return undefined;
+    return readDeviceCalls(this.parts.map('device').lookupPerCpu(0) ?? []);
   }
 
   costs(): readonly ProgramCost[] {
-    return this.#object.costs();
+    return this.parts.costs();
   }
 
   [Symbol.dispose](): void {
-    this.#object[Symbol.dispose]();
+    this.parts[Symbol.dispose]();
+  }
+
+  #has(program: string): boolean {
+    return this.programs.some(({ name, isAttached }) => name === program && isAttached);
   }
 }
 
-/** Probes of one engine as one program leaves them to the next that the process executes. */
-export interface HandedEngine {
-  readonly programs: readonly ProgramState[];
-  readonly parts: HandedOver;
+/** Loads and attaches what the libraries have. Throws what @millrace/bpf throws. */
+export function openEngineProbe(libraries: EngineLibraries): EngineProbe<ProbeObject> {
+  const only = Object.entries(places)
+    .filter(([, { library }]) => libraries[library] !== undefined)
+    .map(([name]) => name);
+  const object = new ProbeObject({
+    name: 'engine',
+    only,
+    prepare: () => undefined,
+    attach: (loaded, name) => attachTo(loaded, name, libraries),
+  });
+  return new EngineProbe(object);
 }
 
-/** Probes of one engine that were attached before this program began. Disposing detaches. */
-export class AdoptedEngine implements Disposable {
-  readonly programs: readonly ProgramState[];
-  readonly #parts: AdoptedParts;
-
-  /** Throws what @millrace/bpf throws where a descriptor is none. */
-  constructor({ programs, parts }: HandedEngine) {
-    this.programs = programs;
-    this.#parts = takeOver(parts);
-  }
-
-  steps(): EngineSteps | undefined {
-    return stepsOf(this.#parts, this.programs);
-  }
-
-  deviceCalls(): DeviceCalls | undefined {
-    return deviceCallsOf(this.#parts, this.programs);
-  }
-
-  [Symbol.dispose](): void {
-    this.#parts[Symbol.dispose]();
-  }
+/** Leaves a probe to what this process executes next. */
+export function handOverEngine({ parts, programs }: EngineProbe<ProbeObject>): HandedParts {
+  const attached = new Set(programs.filter(({ isAttached }) => isAttached).map(({ name }) => name));
+  return parts.handOver([
+    ...(attached.has('on_decoded') ? ['steps'] : []),
+    ...(attached.has('on_launch') ? ['device'] : []),
+  ]);
 }
 
-function stepsOf(holder: MapHolder, programs: readonly ProgramState[]): EngineSteps | undefined {
-  if (!has(programs, 'on_decoded')) return undefined;
-  return readEngineSteps(holder.map('steps').lookupPerCpu(0) ?? []);
-}
-
-function deviceCallsOf(
-  holder: MapHolder,
-  programs: readonly ProgramState[],
-): DeviceCalls | undefined {
-  if (!has(programs, 'on_launch')) return undefined;
-  return readDeviceCalls(holder.map('device').lookupPerCpu(0) ?? []);
-}
-
-function has(programs: readonly ProgramState[], program: string): boolean {
-  return programs.some(({ name, isAttached }) => name === program && isAttached);
+/** Takes a probe over from the program before this one. Throws what @millrace/bpf throws where a descriptor is none. */
+export function adoptEngine(handed: HandedParts): EngineProbe {
+  return new EngineProbe(new AdoptedObject('engine', handed));
 }
 
 /** A library may lack some of the calls: it is attached to those that it has, and to one at least. */

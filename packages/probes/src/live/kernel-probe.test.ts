@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { requireKernel } from '@millrace/bpf/testing';
 import { drainedRequests } from '../testing/drained-requests.ts';
 import { listen } from '../testing/capture-bytes.ts';
-import { KernelProbe } from './kernel-probe.ts';
+import { openKernelProbe } from './kernel-probe.ts';
 
 const body = JSON.stringify({
   model: 'small',
@@ -57,7 +57,7 @@ test('a node server is seen from the kernel: head, each write, the end', async (
   });
   closeAfter(t, server);
   const port = await listen(server);
-  using probe = new KernelProbe('sockets', { ports: [port], tgids: [process.pid] });
+  using probe = openKernelProbe('sockets', { ports: [port], tgids: [process.pid] });
   assert.deepEqual(
     probe.programs.filter(({ isAttached }) => !isAttached),
     [],
@@ -85,7 +85,7 @@ test('other ports and other processes are left alone', async (t) => {
   closeAfter(t, server);
   const port = await listen(server);
   for (const filter of [{ ports: [port === 1 ? 2 : 1] }, { ports: [port], tgids: [1] }]) {
-    using probe = new KernelProbe('sockets', filter);
+    using probe = openKernelProbe('sockets', filter);
     await ask(port);
     assert.deepEqual(drainedRequests(probe), []);
     assert.equal(probe.losses().attempted, 0);
@@ -105,7 +105,7 @@ test('requests over a Unix socket of a watched process are seen, and the client 
   });
   closeAfter(t, server);
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  using probe = new KernelProbe('sockets', { ports: [], tgids: [process.pid] });
+  using probe = openKernelProbe('sockets', { ports: [], tgids: [process.pid] });
   const agent = new http.Agent({ keepAlive: true });
   t.after(() => agent.destroy());
   for (const target of ['/first', '/second']) {
@@ -129,7 +129,7 @@ test('requests over a Unix socket of a watched process are seen, and the client 
 
 test('a port that a watched process opens later is watched', async (t) => {
   if (!requireKernel(t)) return;
-  using probe = new KernelProbe('sockets', { ports: [], tgids: [process.pid] });
+  using probe = openKernelProbe('sockets', { ports: [], tgids: [process.pid] });
   const server = http.createServer((_, response) => response.end('x'));
   closeAfter(t, server);
   const port = await listen(server);
@@ -139,7 +139,7 @@ test('a port that a watched process opens later is watched', async (t) => {
 });
 
 test('a name that is too long for the kernel is refused', () => {
-  assert.throws(() => new KernelProbe('sockets', { ports: [], comm: 'a-name-of-seventeen' }), {
+  assert.throws(() => openKernelProbe('sockets', { ports: [], comm: 'a-name-of-seventeen' }), {
     code: 'PROBES_OPTION_INVALID',
   });
 });

@@ -1,5 +1,3 @@
-import type { HandedOver } from '@millrace/bpf';
-import type { ProgramState } from './probe-object.ts';
 import type { FilterMap } from './watch-filter.ts';
 
 /** Takes a record's bytes: valid during the call only. */
@@ -19,10 +17,3 @@ export const filtersOf: Readonly<Record<RingProbeName, readonly FilterMap[]>> = 
   stamps: ['port_marks'],
   tls: [],
 };
-
-/** A probe as one program leaves it to the next that the process executes: plain data, and descriptors by number. */
-export interface HandedProbe {
-  readonly name: RingProbeName;
-  readonly programs: readonly ProgramState[];
-  readonly parts: HandedOver;
-}

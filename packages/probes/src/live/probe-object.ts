@@ -2,7 +2,6 @@ import {
   attachTrace,
   type BpfMap,
   type ConstantValue,
-  type HandedOver,
   handOver,
   type Link,
   loadObject,
@@ -11,31 +10,9 @@ import {
   releaseKeys,
 } from '@millrace/bpf';
 import { messageOf } from '@millrace/stdx';
-
-/** How often a probe had something to tell, and what became of it: attempted = delivered + dropped + discarded. */
-export interface LossCounts {
-  readonly attempted: number;
-  readonly delivered: number;
-  /** There was no room in the ring. */
-  readonly dropped: number;
-  /** It was not worth telling. */
-  readonly discarded: number;
-}
-
-/** What a program has cost while the kernel counted runs. */
-export interface ProgramCost {
-  /** With the probe's name before it. */
-  readonly name: string;
-  readonly runs: number;
-  readonly runNs: number;
-}
-
-/** A program of a probe: attached, or why it is not. */
-export interface ProgramState {
-  readonly name: string;
-  readonly isAttached: boolean;
-  readonly reason: string;
-}
+import type { HandedParts } from './adopted-object.ts';
+import type { RingProbe } from './ring-probe.ts';
+import { costsOf, type ProbeParts, type ProgramCost, type ProgramState } from './probe-parts.ts';
 
 /** What a probe's object is loaded with. */
 export interface ProbeObjectOptions {
@@ -47,8 +24,11 @@ export interface ProbeObjectOptions {
   readonly attach?: (loaded: LoadedObject, program: string) => readonly Link[];
 }
 
+/** A probe that this process has loaded, and may hand over. */
+export type LoadedProbe = RingProbe<ProbeObject>;
+
 /** An object of ours in the kernel, with everything attached that can be. Disposing detaches and unloads it. */
-export class ProbeObject implements Disposable {
+export class ProbeObject implements ProbeParts {
   readonly loaded: LoadedObject;
   readonly programs: readonly ProgramState[];
   readonly #name: string;
@@ -73,30 +53,31 @@ export class ProbeObject implements Disposable {
     }
   }
 
-  /** The probe's account, all processors together. */
-  losses(): LossCounts {
-    return sumLosses(this.loaded.map('losses'));
+  map(name: string): BpfMap {
+    return this.loaded.map(name);
   }
 
-  /** Leaves maps, by name, and everything attached, `further` links too, to what this process executes next. */
-  handOver(maps: readonly string[], further: readonly Link[] = []): HandedOver {
-    const links = [...this.#links, ...further].map(
-      (link, index) => [`link-${index}`, link] as const,
-    );
-    return handOver({
+  /** Attaches further links, which go with it. */
+  keep(links: readonly Link[]): void {
+    this.#links.push(...links);
+  }
+
+  /** Leaves maps, by name, and everything attached to what this process executes next. */
+  handOver(maps: readonly string[]): HandedParts {
+    const links = this.#links.map((link, index) => [`link-${index}`, link] as const);
+    const attached = this.programs.filter(({ isAttached }) => isAttached);
+    const parts = handOver({
       maps: maps.map((name) => this.loaded.map(name)),
       links: Object.fromEntries(links),
+      programs: attached.map(({ name }) => this.loaded.program(name)),
     });
+    return { programs: this.programs, parts };
   }
 
-  /** Runs of the attached programs and their time; zero unless the kernel's statistics are on. */
   costs(): readonly ProgramCost[] {
-    return this.programs
-      .filter(({ isAttached }) => isAttached)
-      .map(({ name }) => {
-        const { runs, runNs } = this.loaded.program(name).state();
-        return { name: `${this.#name}/${name}`, runs: Number(runs), runNs: Number(runNs) };
-      });
+    return costsOf({ name: this.#name, programs: this.programs }, (name) =>
+      this.loaded.program(name).state(),
+    );
   }
 
   [Symbol.dispose](): void {
@@ -122,19 +103,6 @@ export class ProbeObject implements Disposable {
     }
     return states;
   }
-}
-
-/** The account that a probe keeps in its map `losses`. */
-export function sumLosses(map: BpfMap): LossCounts {
-  const sums = [0, 0, 0, 0];
-  for (const value of map.lookupPerCpu(0) ?? []) {
-    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-    for (const [at] of sums.entries()) {
-      sums[at] = (sums[at] ?? 0) + Number(view.getBigUint64(at * 8, true));
-    }
-  }
-  const [attempted = 0, delivered = 0, dropped = 0, discarded = 0] = sums;
-  return { attempted, delivered, dropped, discarded };
 }
 
 function attachAsTrace(loaded: LoadedObject, program: string): readonly Link[] {

@@ -9,7 +9,7 @@ import test from 'node:test';
 import * as grpc from '@grpc/grpc-js';
 import { requireCommand, requireKernel } from '@millrace/bpf/testing';
 import { drainedRequests } from '../testing/drained-requests.ts';
-import { KernelProbe } from './kernel-probe.ts';
+import { openKernelProbe } from './kernel-probe.ts';
 
 async function ask(port: number): Promise<string> {
   const request = http.request({
@@ -65,7 +65,7 @@ server.serve_forever()
 test("Python's http.server: a thread a connection, calls that block", async (t) => {
   if (!requireKernel(t) || !requireCommand(t, 'python3')) return;
   const { child, port } = await startServer(t, ['python3', '-c', pythonServer]);
-  using probe = new KernelProbe('sockets', { ports: [port], tgids: [child.pid ?? 0] });
+  using probe = openKernelProbe('sockets', { ports: [port], tgids: [child.pid ?? 0] });
   await Promise.all([ask(port), ask(port)]);
   const records = drainedRequests(probe);
   assert.equal(records.length, 2);
@@ -98,7 +98,7 @@ test('a worker that is forked after the probe was attached is followed', async (
   writeFileSync(script, clusterServer);
   const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.after(() => child.kill('SIGKILL'));
-  using probe = new KernelProbe('sockets', { ports: [], tgids: [child.pid ?? 0] });
+  using probe = openKernelProbe('sockets', { ports: [], tgids: [child.pid ?? 0] });
   child.stdin.write('fork\n');
   const [piece] = (await once(child.stdout, 'data')) as [Buffer];
   const port = Number(String(piece).trim());
@@ -142,7 +142,7 @@ test('@grpc/grpc-js: messages, status from trailers, a cancelled call', async (t
       error === null ? resolve(bound) : reject(error),
     );
   });
-  using probe = new KernelProbe('sockets', { ports: [port], tgids: [process.pid] });
+  using probe = openKernelProbe('sockets', { ports: [port], tgids: [process.pid] });
   const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   const call = async (what: string): Promise<void> => {
     const stream = client.makeServerStreamRequest(

@@ -10,8 +10,8 @@ import { decodeStampEvent } from '../decoders/stamp-event.ts';
 import { StampLedger } from '../health/stamp-ledger.ts';
 import type { RequestRecord } from '../requests/request-record.ts';
 import { listen } from '../testing/capture-bytes.ts';
-import { KernelProbe } from './kernel-probe.ts';
-import { StampsProbe } from './stamps-probe.ts';
+import { openKernelProbe } from './kernel-probe.ts';
+import { openStampsProbe } from './stamps-probe.ts';
 
 test('every write of an answer is stamped: queued and sent, in that order', async (t) => {
   if (!requireKernel(t)) return;
@@ -29,8 +29,8 @@ test('every write of an answer is stamped: queued and sent, in that order', asyn
     server.closeAllConnections();
   });
   const port = await listen(server);
-  using sockets = new KernelProbe('sockets', { ports: [port], tgids: [process.pid] });
-  using stamps = new StampsProbe([port], { leftNsMin: 0 });
+  using sockets = openKernelProbe('sockets', { ports: [port], tgids: [process.pid] });
+  using stamps = openStampsProbe([port], { leftNsMin: 0 });
   assert.deepEqual(
     stamps.programs.filter(({ isAttached }) => !isAttached),
     [],

@@ -10,7 +10,7 @@ import test, { type TestContext } from 'node:test';
 import { requireCommand, requireKernel } from '@millrace/bpf/testing';
 import type { RequestRecord } from '../requests/request-record.ts';
 import { drainedRequests } from '../testing/drained-requests.ts';
-import { TlsProbe } from './tls-probe.ts';
+import { openTlsProbe, watchTls } from './tls-probe.ts';
 
 function requireCertificate(t: TestContext): string | undefined {
   if (!requireKernel(t)) return undefined;
@@ -101,9 +101,9 @@ test("OpenSSL within node's own program", async (t) => {
   });
   t.after(() => child.kill('SIGKILL'));
   const [piece] = (await once(child.stdout, 'data')) as [Buffer];
-  using probe = new TlsProbe();
+  using probe = openTlsProbe();
   const pid = child.pid ?? 0;
-  assert.equal(probe.addProcess({ pid, path: process.execPath }), undefined);
+  assert.equal(watchTls(probe, { pid, path: process.execPath }), undefined);
   const port = Number(String(piece));
   await ask(port);
   check(drainedRequests(probe), { tgid: pid, port });
@@ -140,8 +140,8 @@ test("Python's ssl, through the library", async (t) => {
   const pid = child.pid ?? 0;
   const library = /\/\S*\/libssl\.so[.\d]*$/m.exec(readFileSync(`/proc/${pid}/maps`, 'utf8'))?.[0];
   assert.ok(library !== undefined);
-  using probe = new TlsProbe();
-  assert.equal(probe.addProcess({ pid, path: library }), undefined);
+  using probe = openTlsProbe();
+  assert.equal(watchTls(probe, { pid, path: library }), undefined);
   const request = https.request({
     port: Number(String(piece)),
     host: '127.0.0.1',
@@ -167,7 +167,6 @@ test("Python's ssl, through the library", async (t) => {
 
 test('a file without OpenSSL is told of', (t) => {
   if (!requireKernel(t)) return;
-  using probe = new TlsProbe();
-  assert.match(probe.addProcess({ pid: process.pid, path: '/bin/sh' }) ?? '', /SSL_read/);
-  assert.equal(probe.processes, 0);
+  using probe = openTlsProbe();
+  assert.match(watchTls(probe, { pid: process.pid, path: '/bin/sh' }) ?? '', /SSL_read/);
 });

@@ -1,18 +1,7 @@
-import {
-  attachTrace,
-  attachUprobe,
-  type Link,
-  openRingBuffer,
-  type RingBuffer,
-} from '@millrace/bpf';
+import { attachTrace, attachUprobe, type Link } from '@millrace/bpf';
 import { messageOf } from '@millrace/stdx';
-import type { HandedProbe, RecordVisitor } from './probe-form.ts';
-import {
-  type LossCounts,
-  ProbeObject,
-  type ProgramCost,
-  type ProgramState,
-} from './probe-object.ts';
+import { type LoadedProbe, ProbeObject } from './probe-object.ts';
+import { RingProbe } from './ring-probe.ts';
 
 /** Where a process has OpenSSL: a library, or its own program where it is linked in. */
 export interface TlsPlace {
@@ -38,74 +27,32 @@ const hooks: readonly Hook[] = [
   { program: 'on_free', symbol: 'SSL_free', isReturn: false },
 ];
 
-/** What passes through OpenSSL in watched processes, in the form of the sockets probe's events. Disposing detaches. */
-export class TlsProbe implements Disposable {
-  readonly name = 'tls';
-  readonly #object: ProbeObject;
-  readonly #ring: RingBuffer;
-  readonly #links: Link[] = [];
-  #attached = 0;
+/**
+ * What passes through OpenSSL in watched processes, in the form of the sockets probe's events. They are watched from when
+ * `watchTls` adds them. Throws what @millrace/bpf throws.
+ */
+export function openTlsProbe(): LoadedProbe {
+  const object = new ProbeObject({
+    name: 'tls',
+    prepare: () => undefined,
+    // The others are attached to each process.
+    attach: (loaded, program) =>
+      program === 'on_socket_receive' ? [attachTrace(loaded.program(program))] : [],
+  });
+  return new RingProbe('tls', object);
+}
 
-  /** Loads; processes are watched from when they are added. Throws what @millrace/bpf throws. */
-  constructor() {
-    this.#object = new ProbeObject({
-      name: 'tls',
-      prepare: () => undefined,
-      // The others are attached to each process.
-      attach: (loaded, program) =>
-        program === 'on_socket_receive' ? [attachTrace(loaded.program(program))] : [],
-    });
-    this.#ring = openRingBuffer(this.#object.loaded.map('events'), { wait: 'timer' });
-  }
-
-  get programs(): readonly ProgramState[] {
-    return this.#object.programs;
-  }
-
-  /** Processes that are watched. */
-  get processes(): number {
-    return this.#attached;
-  }
-
-  /** Watches a process; where the file lacks OpenSSL's calls, the answer is why it cannot be. */
-  addProcess({ pid, path }: TlsPlace): string | undefined {
-    const links: Link[] = [];
-    try {
-      for (const { program, symbol, isReturn } of hooks) {
-        links.push(
-          attachUprobe(this.#object.loaded.program(program), { path, symbol, pid, isReturn }),
-        );
-      }
-    } catch (error) {
-      for (const link of links) link[Symbol.dispose]();
-      return messageOf(error);
+/** Watches a process; where the file lacks OpenSSL's calls, the answer is why it cannot be. */
+export function watchTls({ parts }: LoadedProbe, { pid, path }: TlsPlace): string | undefined {
+  const links: Link[] = [];
+  try {
+    for (const { program, symbol, isReturn } of hooks) {
+      links.push(attachUprobe(parts.loaded.program(program), { path, symbol, pid, isReturn }));
     }
-    this.#links.push(...links);
-    this.#attached++;
-    return undefined;
+  } catch (error) {
+    for (const link of links) link[Symbol.dispose]();
+    return messageOf(error);
   }
-
-  drain(visit: RecordVisitor, recordsMax: number): number {
-    return this.#ring.drain(visit, recordsMax);
-  }
-
-  costs(): readonly ProgramCost[] {
-    return this.#object.costs();
-  }
-
-  losses(): LossCounts {
-    return this.#object.losses();
-  }
-
-  /** Leaves the probe to what this process executes next, as `AdoptedProbe` takes it. */
-  handOver(): HandedProbe {
-    const parts = this.#object.handOver(['events', 'losses'], this.#links);
-    return { name: this.name, programs: this.programs, parts };
-  }
-
-  [Symbol.dispose](): void {
-    for (const link of this.#links.splice(0)) link[Symbol.dispose]();
-    this.#ring[Symbol.dispose]();
-    this.#object[Symbol.dispose]();
-  }
+  parts.keep(links);
+  return undefined;
 }

@@ -8,6 +8,7 @@ import { isLlmRequest } from '../trace/llm-request.ts';
 import { parseBuckets } from '../trace/parse-buckets.ts';
 import { Teller, type TellingForm } from '../trace/teller.ts';
 import { traceLineJsonSchema } from '../trace/trace-schema.ts';
+import type { Minding } from '../trace/trace-loop.ts';
 import { TracePipeline } from '../trace/trace-pipeline.ts';
 import {
   becomeUnprivileged,
@@ -138,6 +139,7 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
     isWanted: (record) => watched.tellsAll || isLlmRequest(record),
   });
   const recordPath = values.get('record');
+  const minding = mindingOf(values, terminal);
   using live =
     handed === undefined
       ? explained(
@@ -147,15 +149,11 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
               pipeline,
               epochNs,
               followsTls: values.get('tls') === true,
-              budget: {
-                costShareMax: Number(values.get('probe-cpu-percent-max') ?? costPercentMax) / 100,
-                droppedShareMax,
-              },
-              onShed: (probe, reason) => terminal.err(`turned off ${probe}: ${reason}\n`),
+              minding,
               ...(typeof recordPath === 'string' ? { recordPath } : {}),
             }),
         )
-      : new UnprivilegedTrace(handed, pipeline);
+      : new UnprivilegedTrace({ handed, pipeline, minding });
   if (live instanceof LiveTrace && !keepsPrivileges(values)) {
     return explained(() => becomeUnprivileged(live.handOver(), terminal.env));
   }
@@ -171,6 +169,15 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
   teller.end();
   describeEnd(live, teller, terminal);
   return 0;
+}
+
+/** What probes may cost and lose before they are turned off. */
+function mindingOf(values: Values, terminal: Terminal): Minding {
+  const costPercent = Number(values.get('probe-cpu-percent-max') ?? costPercentMax);
+  return {
+    budget: { costShareMax: costPercent / 100, droppedShareMax },
+    onShed: (probe, reason) => terminal.err(`turned off ${probe}: ${reason}\n`),
+  };
 }
 
 /** How requests are told. Throws `SERVER_SETTING_INVALID` where more than one way is asked for. */

@@ -1,8 +1,11 @@
 import {
   type DeviceCalls,
-  EngineProbe,
+  type EngineProbe,
   type EngineSteps,
-  type HandedEngine,
+  type HandedParts,
+  handOverEngine,
+  openEngineProbe,
+  type ProbeObject,
   stepQuantileNs,
 } from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
@@ -12,7 +15,7 @@ const enginesMax = 64;
 
 /** Probes inside the engines among the watched processes. Disposing detaches them. */
 export class EngineWatch implements Disposable {
-  readonly #probes = new Map<number, EngineProbe>();
+  readonly #probes = new Map<string, EngineProbe<ProbeObject>>();
   readonly #looked = new Set<number>();
   readonly #faults: string[] = [];
 
@@ -24,7 +27,7 @@ export class EngineWatch implements Disposable {
       const libraries = findEngineLibraries(tgid);
       if (libraries === undefined) continue;
       try {
-        this.#probes.set(tgid, new EngineProbe(libraries));
+        this.#probes.set(String(tgid), openEngineProbe(libraries));
       } catch (error) {
         this.#faults.push(`engine of ${tgid} not watched: ${messageOf(error)}`);
       }
@@ -37,9 +40,9 @@ export class EngineWatch implements Disposable {
   }
 
   /** Leaves the probes, by process, to what this process executes next. */
-  handOver(): Readonly<Record<string, HandedEngine>> {
+  handOver(): Readonly<Record<string, HandedParts>> {
     return Object.fromEntries(
-      Array.from(this.#probes, ([tgid, probe]) => [tgid, probe.handOver()]),
+      Array.from(this.#probes, ([tgid, probe]) => [tgid, handOverEngine(probe)]),
     );
   }
 
@@ -55,7 +58,7 @@ interface SeenEngine {
 }
 
 /** What engines did, by process, a line each. */
-export function describeEngines(engines: ReadonlyMap<number, SeenEngine>): readonly string[] {
+export function describeEngines(engines: ReadonlyMap<string, SeenEngine>): readonly string[] {
   const lines: string[] = [];
   for (const [tgid, probe] of engines) {
     const steps = probe.steps();

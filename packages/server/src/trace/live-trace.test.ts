@@ -18,11 +18,13 @@ test('over the budget probes are turned off, the dearest first, but never that o
     pipeline,
     epochNs: 0,
     followsTls: false,
-    budget: { costShareMax: 0, droppedShareMax: 1 },
-    meterEveryMs: 600,
-    onShed: (probe) => {
-      shed.push(probe);
-      if (shed.length === 3) enough.abort();
+    minding: {
+      budget: { costShareMax: 0, droppedShareMax: 1 },
+      meterEveryMs: 600,
+      onShed: (probe) => {
+        shed.push(probe);
+        if (shed.length === 3) enough.abort();
+      },
     },
   });
   const asking = (async () => {

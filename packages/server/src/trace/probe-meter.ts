@@ -1,4 +1,3 @@
-import { countRuns } from '@millrace/bpf';
 import type { LossCounts, ProbeLoad, ProgramCost } from '@millrace/probes';
 
 /** A probe, as far as its cost and its losses go. */
@@ -17,15 +16,15 @@ interface Reading {
   readonly dropped: number;
 }
 
-/** Measures what probes cost and lose while it is there. The kernel counts run times only meanwhile, since that costs too. */
+/** Measures what probes cost and lose while it is there; without a count of their runs they seem to cost nothing. */
 export class ProbeMeter implements Disposable {
   readonly #before: ReadonlyMap<MeteredProbe, Reading>;
   readonly #sinceMs = performance.now();
-  readonly #counting: Disposable;
+  readonly #counting: Disposable | undefined;
 
-  /** Throws an `UnsupportedError` where the kernel does not count for this process. */
-  constructor(probes: readonly MeteredProbe[]) {
-    this.#counting = countRuns();
+  /** `counting` is let go of with the meter, since it costs too. */
+  constructor(probes: readonly MeteredProbe[], counting?: Disposable) {
+    this.#counting = counting;
     this.#before = new Map(probes.map((probe) => [probe, readingOf(probe)]));
   }
 
@@ -45,7 +44,7 @@ export class ProbeMeter implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#counting[Symbol.dispose]();
+    this.#counting?.[Symbol.dispose]();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { HandedEngine, HandedProbe, LossCounts, ProgramState } from '@millrace/probes';
+import type { HandedParts, HandedProbe, LossCounts, ProgramState } from '@millrace/probes';
 import type { Watched } from './watch-choice.ts';
 
 /** A probe of a live trace, and how it stands. */
@@ -13,7 +13,9 @@ export interface HandedTrace {
   readonly watched: Watched;
   readonly probes: readonly HandedProbe[];
   /** By process. */
-  readonly engines: Readonly<Record<string, HandedEngine>>;
+  readonly engines: Readonly<Record<string, HandedParts>>;
   /** Probes that could not be attached. */
   readonly missing: readonly ProbeStatus[];
+  /** The kernel's count of runs, where it could be had. */
+  readonly counting?: number;
 }

@@ -1,18 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { becomeReader, readerIdentity } from '@millrace/bpf';
-import { AdoptedEngine, AdoptedProbe } from '@millrace/probes';
+import { becomeReader, readerIdentity, type RunCount, takeOverCount } from '@millrace/bpf';
+import { adoptEngine, adoptProbe, type EngineProbe } from '@millrace/probes';
 import { describeEngines } from './engine-watch.ts';
 import { portsListenedOn } from './listening-servers.ts';
 import type { HandedTrace, ProbeStatus } from './trace-form.ts';
+import { type Minding, TraceLoop } from './trace-loop.ts';
 import type { TracePipeline } from './trace-pipeline.ts';
 
 /** Variable of the environment that carries what is handed over from one program to the next. */
 export const handedVariable = 'MILLRACE_TRACE_HANDED';
-
-const lookMs = 20;
-const recordsPerLookMax = 262_144;
-/** How often further servers are looked for. */
-const searchMs = 2_000;
 
 /**
  * Replaces this process by one that has no capability in any thread, is nobody where nobody can read Millrace's files, and
@@ -34,92 +29,53 @@ export function becomeUnprivileged(
   });
 }
 
+interface UnprivilegedTraceOptions {
+  readonly handed: HandedTrace;
+  readonly pipeline: TracePipeline;
+  readonly minding: Minding;
+}
+
 /** Probes that were attached by the program before this one. Disposing detaches them. */
 export class UnprivilegedTrace implements Disposable {
-  readonly #handed: HandedTrace;
-  readonly #pipeline: TracePipeline;
-  readonly #probes: readonly AdoptedProbe[];
-  readonly #engines: ReadonlyMap<number, AdoptedEngine>;
-  readonly #dropped = new Map<AdoptedProbe, number>();
-  readonly #processes = new Set<number>();
+  readonly #engines: ReadonlyMap<string, EngineProbe>;
+  readonly #loop: TraceLoop;
+  /** The kernel counts as long as this is held: who has let go of it may not begin again. */
+  readonly #counting: RunCount | undefined;
 
-  constructor(handed: HandedTrace, pipeline: TracePipeline) {
-    this.#handed = handed;
-    this.#pipeline = pipeline;
-    this.#probes = handed.probes.map((probe) => new AdoptedProbe(probe));
+  /** Throws what @millrace/bpf throws where a descriptor is none. */
+  constructor({ handed, pipeline, minding }: UnprivilegedTraceOptions) {
+    this.#counting = handed.counting === undefined ? undefined : takeOverCount(handed.counting);
     this.#engines = new Map(
-      Object.entries(handed.engines).map(([tgid, engine]) => [
-        Number(tgid),
-        new AdoptedEngine(engine),
-      ]),
+      Object.entries(handed.engines).map(([label, engine]) => [label, adoptEngine(engine)]),
     );
-    for (const { name } of this.#probes) pipeline.watch(name);
+    this.#loop = new TraceLoop({
+      pipeline,
+      probes: handed.probes.map((probe) => adoptProbe(probe)),
+      missing: handed.missing,
+      minding,
+      count: () => undefined,
+      // Whose a port is needs privileges to see; that it is listened on does not, in the network namespace of this process.
+      findPorts: () => (handed.watched.tellsAll ? [] : portsListenedOn()),
+    });
   }
 
   get status(): readonly ProbeStatus[] {
-    const attached = this.#probes.map((probe) => ({
-      name: probe.name,
-      programs: probe.programs,
-      losses: probe.losses(),
-    }));
-    return [...attached, ...this.#handed.missing];
+    return this.#loop.status;
   }
 
-  /** What was seen inside the engines that ran when the trace began, a line each. */
+  /** What was seen inside engines, a line each. */
   engines(): readonly string[] {
     return describeEngines(this.#engines);
   }
 
   /** Follows until the signal aborts. */
-  async run(signal: AbortSignal, onLook: () => void): Promise<void> {
-    let sinceSearchMs = 0;
-    while (!signal.aborted) {
-      this.#look();
-      onLook();
-      await sleep(lookMs, undefined, { signal }).catch(() => undefined);
-      sinceSearchMs += lookMs;
-      if (sinceSearchMs < searchMs) continue;
-      sinceSearchMs = 0;
-      this.#search();
-    }
-    this.#look();
-    this.#look();
+  run(signal: AbortSignal, onLook: () => void): Promise<void> {
+    return this.#loop.run(signal, onLook);
   }
 
   [Symbol.dispose](): void {
-    for (const probe of this.#probes) probe[Symbol.dispose]();
+    this.#loop[Symbol.dispose]();
     for (const engine of this.#engines.values()) engine[Symbol.dispose]();
-  }
-
-  #look(): void {
-    // What finished before this look has had all its evidence by now.
-    this.#pipeline.flush();
-    for (const probe of this.#probes) {
-      probe.drain((view, offset, byteLength) => {
-        this.#pipeline.push(probe.name, view, { offset, byteLength });
-      }, recordsPerLookMax);
-      const { dropped } = probe.losses();
-      if (dropped > (this.#dropped.get(probe) ?? 0)) this.#pipeline.noteLoss(probe.name);
-      this.#dropped.set(probe, dropped);
-    }
-    this.#addProcesses(this.#pipeline.processes);
-  }
-
-  /** Whose a port is needs privileges to see; that it is listened on does not, in the network namespace of this process. */
-  #search(): void {
-    const sockets = this.#probes.find(({ name }) => name === 'sockets');
-    if (sockets === undefined) return;
-    const known = new Set(sockets.ports());
-    const found = this.#handed.watched.tellsAll ? [] : portsListenedOn();
-    sockets.addPorts(found.filter((port) => !known.has(port)));
-    for (const probe of this.#probes) if (probe !== sockets) probe.addPorts(sockets.ports());
-    this.#addProcesses(sockets.processes());
-  }
-
-  #addProcesses(tgids: Iterable<number>): void {
-    const further = [...tgids].filter((tgid) => !this.#processes.has(tgid));
-    if (further.length === 0) return;
-    for (const tgid of further) this.#processes.add(tgid);
-    for (const probe of this.#probes) probe.addProcesses(further);
+    this.#counting?.[Symbol.dispose]();
   }
 }
