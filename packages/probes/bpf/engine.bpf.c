@@ -1,6 +1,6 @@
 // Inside an engine: how long each llama_decode took and how many tokens it was given, and what went through CUDA's calls to
 // launch and to copy. Each processor adds to numbers of its own: no lock, no ring, nothing to lose.
-#include "kernel-types.h"
+#include "filter.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -77,6 +77,7 @@ static __always_inline __u32 power_of_two(__u64 value) {
 // llama_decode(context, batch): the batch is passed by value, on the stack behind the return address; its tokens come first.
 SEC("uprobe")
 int on_decode(struct pt_regs *registers) {
+  if (!is_watched_process()) return 0;
   struct step_begin *begin =
       bpf_task_storage_get(&begins, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!begin) return 0;
@@ -89,6 +90,7 @@ int on_decode(struct pt_regs *registers) {
 
 SEC("uretprobe")
 int on_decoded(void *context) {
+  if (!is_watched_process()) return 0;
   __u32 key = 0;
   struct engine_steps *sums = bpf_map_lookup_elem(&steps, &key);
   if (!sums) return 0;
@@ -114,6 +116,7 @@ int on_decoded(void *context) {
 }
 
 static __always_inline struct device_calls *device_sums(void) {
+  if (!is_watched_process()) return NULL;
   __u32 key = 0;
   return bpf_map_lookup_elem(&device, &key);
 }

@@ -3,6 +3,7 @@
 // the one that its thread received from last when the session first has bytes to give, be it that OpenSSL itself received
 // or that the program gave it what it had received, as node and Python's asyncio do.
 #include "capture.h"
+#include "filter.h"
 
 enum { SESSIONS_MAX = 65536 };
 
@@ -70,6 +71,7 @@ struct pt_regs___call {
 #pragma clang attribute pop
 
 static __always_inline int enter(void *context, bool is_extended) {
+  if (!is_watched_process()) return 0;
   struct pt_regs___call *registers = context;
   struct call *call =
       bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);

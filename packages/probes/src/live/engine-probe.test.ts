@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { type TestContext } from 'node:test';
 import { requireCommand, requireKernel } from '@millrace/bpf/testing';
 import { stepQuantileNs } from '../health/step-histogram.ts';
 import { openEngineProbe } from './engine-probe.ts';
@@ -29,8 +29,8 @@ int main(void) {
   return 0;
 }`;
 
-test('steps and their batches, launches and copies are counted where they happen', async (t) => {
-  if (!requireKernel(t) || !requireCommand(t, 'cc')) return;
+/** A folder with an engine, which runs 20 steps when it is told to go on. */
+function buildEngine(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-engine-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const compile = (name: string, source: string, flags: readonly string[]): void => {
@@ -44,6 +44,12 @@ test('steps and their batches, launches and copies are counted where they happen
     join(folder, 'libllama.so'),
     join(folder, 'libcuda.so.1'),
   ]);
+  return folder;
+}
+
+test('steps and their batches, launches and copies are counted where they happen', async (t) => {
+  if (!requireKernel(t) || !requireCommand(t, 'cc')) return;
+  const folder = buildEngine(t);
   const child = spawn(join(folder, 'engine'), { stdio: ['pipe', 'ignore', 'inherit'] });
   await once(child, 'spawn');
   using probe = openEngineProbe({
@@ -70,6 +76,24 @@ test('steps and their batches, launches and copies are counted where they happen
     copiesFromDevice: 1,
     bytesFromDevice: 100,
   });
+});
+
+test('by file, engines that start later are counted, and only those that are named', async (t) => {
+  if (!requireKernel(t) || !requireCommand(t, 'cc')) return;
+  const folder = buildEngine(t);
+  using probe = openEngineProbe(
+    { llamaPath: join(folder, 'libllama.so'), cudaPath: join(folder, 'libcuda.so.1') },
+    { isFilteredByProcess: true },
+  );
+  for (const isNamed of [true, false]) {
+    const child = spawn(join(folder, 'engine'), { stdio: ['pipe', 'ignore', 'inherit'] });
+    await once(child, 'spawn');
+    if (isNamed) probe.addProcesses([child.pid ?? 0]);
+    child.stdin.end('\n');
+    await once(child, 'exit');
+  }
+  assert.deepEqual([probe.steps()?.steps, probe.steps()?.unpaired], [20, 0]);
+  assert.deepEqual([probe.deviceCalls()?.launches, probe.deviceCalls()?.bytesToDevice], [20, 8192]);
 });
 
 test('a library without the call is told of', async (t) => {

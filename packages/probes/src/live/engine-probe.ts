@@ -8,10 +8,12 @@ import {
 import { AdoptedObject, type HandedParts } from './adopted-object.ts';
 import { ProbeObject } from './probe-object.ts';
 import type { ProbeParts, ProgramCost, ProgramState } from './probe-parts.ts';
+import { type FilterMap, ProbeFilter, type UserSpaceFilter } from './watch-filter.ts';
 
 /** Where in a process the engine's own calls are. */
 export interface EngineLibraries {
-  readonly pid: number;
+  /** Every process that uses the files, those among them that start later, where it is absent. */
+  readonly pid?: number;
   /** The file of libllama that the process has loaded, as this process reaches it. */
   readonly llamaPath?: string;
   /** The file of libcuda that the process has loaded. */
@@ -24,6 +26,7 @@ interface Place {
   readonly isReturn: boolean;
 }
 
+const filter: readonly FilterMap[] = ['targets', 'target_marks'];
 const cuda = { library: 'cudaPath', isReturn: false } as const;
 const places: Readonly<Record<string, Place>> = {
   on_decode: { library: 'llamaPath', symbols: ['llama_decode'], isReturn: false },
@@ -33,7 +36,7 @@ const places: Readonly<Record<string, Place>> = {
   on_copy_from_device: { ...cuda, symbols: ['cuMemcpyDtoH_v2', 'cuMemcpyDtoHAsync_v2'] },
 };
 
-/** Steps of an engine in one process, and its calls to CUDA, counted where they happen. Disposing detaches. */
+/** Steps of the engines that it is attached to, and their calls to CUDA, counted where they happen. Disposing detaches. */
 export class EngineProbe<Parts extends ProbeParts = ProbeParts> implements Disposable {
   readonly parts: Parts;
 
@@ -55,6 +58,11 @@ export class EngineProbe<Parts extends ProbeParts = ProbeParts> implements Dispo
     return readDeviceCalls(this.parts.map('device').lookupPerCpu(0) ?? []);
   }
 
+  /** Counts further processes too, where it goes by process. */
+  addProcesses(tgids: readonly number[]): void {
+    new ProbeFilter(this.parts, filter).addProcesses(tgids);
+  }
+
   costs(): readonly ProgramCost[] {
     return this.parts.costs();
   }
@@ -69,13 +77,17 @@ export class EngineProbe<Parts extends ProbeParts = ProbeParts> implements Dispo
 }
 
 /** Loads and attaches what the libraries have. Throws what @millrace/bpf throws. */
-export function openEngineProbe(libraries: EngineLibraries): EngineProbe<ProbeObject> {
+export function openEngineProbe(
+  libraries: EngineLibraries,
+  { isFilteredByProcess = false }: UserSpaceFilter = {},
+): EngineProbe<ProbeObject> {
   const only = Object.entries(places)
     .filter(([, { library }]) => libraries[library] !== undefined)
     .map(([name]) => name);
   const object = new ProbeObject({
     name: 'engine',
     only,
+    constants: { is_filtered_by_process: isFilteredByProcess ? 1 : 0 },
     prepare: () => undefined,
     attach: (loaded, name) => attachTo(loaded, name, libraries),
   });
@@ -88,6 +100,7 @@ export function handOverEngine({ parts, programs }: EngineProbe<ProbeObject>): H
   return parts.handOver([
     ...(attached.has('on_decoded') ? ['steps'] : []),
     ...(attached.has('on_launch') ? ['device'] : []),
+    ...filter,
   ]);
 }
 
@@ -107,7 +120,8 @@ function attachTo(loaded: LoadedObject, name: string, libraries: EngineLibraries
     try {
       const { pid } = libraries;
       const { isReturn } = place;
-      links.push(attachUprobe(loaded.program(name), { path, symbol, pid, isReturn }));
+      const where = { path, symbol, isReturn, ...(pid === undefined ? {} : { pid }) };
+      links.push(attachUprobe(loaded.program(name), where));
     } catch (error) {
       fault = error;
     }

@@ -15,5 +15,5 @@ export const filtersOf: Readonly<Record<RingProbeName, readonly FilterMap[]>> = 
   'tcp-health': ['port_marks'],
   'run-queue': ['targets', 'target_marks'],
   stamps: ['port_marks'],
-  tls: [],
+  tls: ['targets', 'target_marks'],
 };

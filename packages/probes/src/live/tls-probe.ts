@@ -2,10 +2,12 @@ import { attachTrace, attachUprobe, type Link } from '@millrace/bpf';
 import { messageOf } from '@millrace/stdx';
 import { type LoadedProbe, ProbeObject } from './probe-object.ts';
 import { RingProbe } from './ring-probe.ts';
+import type { UserSpaceFilter } from './watch-filter.ts';
 
 /** Where a process has OpenSSL: a library, or its own program where it is linked in. */
 export interface TlsPlace {
-  readonly pid: number;
+  /** Every process that uses the file, those among them that start later, where it is absent. */
+  readonly pid?: number;
   readonly path: string;
 }
 
@@ -29,11 +31,12 @@ const hooks: readonly Hook[] = [
 
 /**
  * What passes through OpenSSL in watched processes, in the form of the sockets probe's events. They are watched from when
- * `watchTls` adds them. Throws what @millrace/bpf throws.
+ * `watchTls` adds them, or the file that they use. Throws what @millrace/bpf throws.
  */
-export function openTlsProbe(): LoadedProbe {
+export function openTlsProbe({ isFilteredByProcess = false }: UserSpaceFilter = {}): LoadedProbe {
   const object = new ProbeObject({
     name: 'tls',
+    constants: { is_filtered_by_process: isFilteredByProcess ? 1 : 0 },
     prepare: () => undefined,
     // The others are attached to each process.
     attach: (loaded, program) =>
@@ -42,12 +45,13 @@ export function openTlsProbe(): LoadedProbe {
   return new RingProbe('tls', object);
 }
 
-/** Watches a process; where the file lacks OpenSSL's calls, the answer is why it cannot be. */
+/** Watches a process, or all that use a file; where the file lacks OpenSSL's calls, the answer is why it cannot be. */
 export function watchTls({ parts }: LoadedProbe, { pid, path }: TlsPlace): string | undefined {
   const links: Link[] = [];
   try {
     for (const { program, symbol, isReturn } of hooks) {
-      links.push(attachUprobe(parts.loaded.program(program), { path, symbol, pid, isReturn }));
+      const place = { path, symbol, isReturn, ...(pid === undefined ? {} : { pid }) };
+      links.push(attachUprobe(parts.loaded.program(program), place));
     }
   } catch (error) {
     for (const link of links) link[Symbol.dispose]();

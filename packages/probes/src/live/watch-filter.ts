@@ -11,6 +11,11 @@ export interface WatchFilter {
   readonly comm?: string;
 }
 
+/** Whom a probe of user space is for: whom it is attached to, or which of them `addProcesses` has named. */
+export interface UserSpaceFilter {
+  readonly isFilteredByProcess?: boolean;
+}
+
 const commCharactersMax = 15;
 const commBytes = 16;
 const one = Uint8Array.of(1, 0, 0, 0);

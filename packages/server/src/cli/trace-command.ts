@@ -84,7 +84,7 @@ export const traceSettings: SettingTable = {
   },
   privileged: {
     kind: 'switch',
-    help: 'keep privileges: follow engines and uses of OpenSSL that start later, and turn off probes over their budget',
+    help: 'keep privileges: follow engines and OpenSSL also in files that no process used at the start, and in other containers',
   },
   replay: { kind: 'text', value: 'FILE', help: 'tell a recording again, without privileges' },
   help: { kind: 'switch', help: 'say this' },
@@ -93,7 +93,7 @@ export const traceSettings: SettingTable = {
 const costPercentMax = 5;
 const droppedShareMax = 0.1;
 
-const privilegedFlags = ['privileged', 'record', 'probe-cpu-percent-max'] as const;
+const privilegedFlags = ['privileged', 'record'] as const;
 
 type Values = ReadonlyMap<string, string | number | boolean>;
 
@@ -149,6 +149,7 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
               pipeline,
               epochNs,
               followsTls: values.get('tls') === true,
+              reach: keepsPrivileges(values) ? 'by-process' : 'by-file',
               minding,
               ...(typeof recordPath === 'string' ? { recordPath } : {}),
             }),
@@ -225,7 +226,7 @@ function handedTraceOf(values: Values, terminal: Terminal): HandedTrace | undefi
   return handed === undefined ? undefined : (JSON.parse(handed) as HandedTrace);
 }
 
-/** A recording is a file of whoever asked for it; what probes cost only who has privileges may ask. */
+/** A recording is a file of whoever asked for it. */
 function keepsPrivileges(values: Values): boolean {
   return privilegedFlags.some((flag) => values.has(flag));
 }
@@ -290,6 +291,7 @@ function describeStart(
       if (!isAttached) terminal.err(`without ${name}/${program}: ${reason}\n`);
     }
   }
+  for (const limit of live.limits) terminal.err(`${limit}\n`);
 }
 
 function describeEnd(

@@ -27,7 +27,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     'hook: many user-space probes in one link',
   ],
   'packets of an interface': [...base, 'CAP_NET_ADMIN', 'program: tc', 'hook: packets by tcx'],
-  'cost of each program': ['CAP_SYS_ADMIN', 'run-time statistics of programs'],
+  'probes turned off for their cost': ['CAP_SYS_ADMIN', 'run-time statistics of programs'],
 };
 
 /** Looks at what each part of the kernel view needs; what is lacking takes that part away and no other. */

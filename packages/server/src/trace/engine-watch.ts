@@ -1,5 +1,6 @@
 import {
   type DeviceCalls,
+  type EngineLibraries,
   type EngineProbe,
   type EngineSteps,
   type HandedParts,
@@ -9,29 +10,36 @@ import {
   stepQuantileNs,
 } from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
-import { findEngineLibraries } from './engine-libraries.ts';
+import { fileIdentity, findEngineLibraries, ownLlamaFile, type Reach } from './engine-libraries.ts';
 
 const enginesMax = 64;
 
 /** Probes inside the engines among the watched processes. Disposing detaches them. */
 export class EngineWatch implements Disposable {
+  readonly #reach: Reach;
+  /** By process, or by the file of the library. */
   readonly #probes = new Map<string, EngineProbe<ProbeObject>>();
-  readonly #looked = new Set<number>();
+  readonly #seen = new Set<string>();
   readonly #faults: string[] = [];
 
-  /** Watches those of the processes that have an engine's library; each is looked at once. */
+  constructor(reach: Reach) {
+    this.#reach = reach;
+    const llamaPath = reach === 'by-file' ? ownLlamaFile() : undefined;
+    if (llamaPath !== undefined) this.#watch({ llamaPath });
+  }
+
+  /** Files that are followed in whatever process uses them. */
+  get files(): readonly string[] {
+    return this.#reach === 'by-file' ? [...this.#probes.keys()] : [];
+  }
+
+  /** Watches those of the processes that have an engine's library; each process, or each library, is looked at once. */
   add(tgids: readonly number[]): void {
     for (const tgid of tgids) {
-      if (this.#looked.has(tgid) || this.#probes.size >= enginesMax) continue;
-      this.#looked.add(tgid);
       const libraries = findEngineLibraries(tgid);
-      if (libraries === undefined) continue;
-      try {
-        this.#probes.set(String(tgid), openEngineProbe(libraries));
-      } catch (error) {
-        this.#faults.push(`engine of ${tgid} not watched: ${messageOf(error)}`);
-      }
+      if (libraries !== undefined) this.#watch(libraries);
     }
+    if (this.#reach === 'by-file') addProcesses(this.#probes, tgids);
   }
 
   /** What the engines did, a line each. */
@@ -39,10 +47,10 @@ export class EngineWatch implements Disposable {
     return [...this.#faults, ...describeEngines(this.#probes)];
   }
 
-  /** Leaves the probes, by process, to what this process executes next. */
+  /** Leaves the probes, by process or file, to what this process executes next. */
   handOver(): Readonly<Record<string, HandedParts>> {
     return Object.fromEntries(
-      Array.from(this.#probes, ([tgid, probe]) => [tgid, handOverEngine(probe)]),
+      Array.from(this.#probes, ([label, probe]) => [label, handOverEngine(probe)]),
     );
   }
 
@@ -50,6 +58,29 @@ export class EngineWatch implements Disposable {
     for (const probe of this.#probes.values()) probe[Symbol.dispose]();
     this.#probes.clear();
   }
+
+  #watch({ pid, ...files }: EngineLibraries): void {
+    const isByFile = this.#reach === 'by-file';
+    const paths = Object.values(files);
+    const label = isByFile ? paths.join(' and ') : String(pid);
+    const identity = isByFile ? paths.map((path) => fileIdentity(path)).join() : label;
+    if (this.#seen.has(identity) || this.#probes.size >= enginesMax) return;
+    this.#seen.add(identity);
+    const libraries = isByFile || pid === undefined ? files : { pid, ...files };
+    try {
+      this.#probes.set(label, openEngineProbe(libraries, { isFilteredByProcess: isByFile }));
+    } catch (error) {
+      this.#faults.push(`engine of ${label} not watched: ${messageOf(error)}`);
+    }
+  }
+}
+
+/** Counts further processes too in the engines' probes that go by process. */
+export function addProcesses(
+  engines: ReadonlyMap<string, Pick<EngineProbe, 'addProcesses'>>,
+  tgids: readonly number[],
+): void {
+  for (const probe of engines.values()) probe.addProcesses(tgids);
 }
 
 interface SeenEngine {
@@ -57,21 +88,21 @@ interface SeenEngine {
   deviceCalls(): DeviceCalls | undefined;
 }
 
-/** What engines did, by process, a line each. */
+/** What engines did, by process or file, a line each. */
 export function describeEngines(engines: ReadonlyMap<string, SeenEngine>): readonly string[] {
   const lines: string[] = [];
-  for (const [tgid, probe] of engines) {
+  for (const [label, probe] of engines) {
     const steps = probe.steps();
     if (steps !== undefined && steps.steps > 0) {
       const ms = (q: number): string => (stepQuantileNs(steps, q) / 1e6).toFixed(1);
       lines.push(
-        `engine of ${tgid}: ${steps.steps} calls of llama_decode, ${(steps.tokens / steps.steps).toFixed(1)} tokens each; ${ms(0.5)} ms at the median, ${ms(0.99)} ms at the 99th percentile`,
+        `engine of ${label}: ${steps.steps} calls of llama_decode, ${(steps.tokens / steps.steps).toFixed(1)} tokens each; ${ms(0.5)} ms at the median, ${ms(0.99)} ms at the 99th percentile`,
       );
     }
     const calls = probe.deviceCalls();
     if (calls !== undefined) {
       lines.push(
-        `CUDA of ${tgid}: ${calls.launches} launches, ${calls.bytesToDevice} bytes to the device, ${calls.bytesFromDevice} from it`,
+        `CUDA of ${label}: ${calls.launches} launches, ${calls.bytesToDevice} bytes to the device, ${calls.bytesFromDevice} from it`,
       );
     }
   }

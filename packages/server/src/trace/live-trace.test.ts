@@ -18,6 +18,7 @@ test('over the budget probes are turned off, the dearest first, but never that o
     pipeline,
     epochNs: 0,
     followsTls: false,
+    reach: 'by-process',
     minding: {
       budget: { costShareMax: 0, droppedShareMax: 1 },
       meterEveryMs: 600,

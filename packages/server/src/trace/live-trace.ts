@@ -4,16 +4,15 @@ import {
   type LoadedProbe,
   openKernelProbe,
   openStampsProbe,
-  openTlsProbe,
-  watchTls,
 } from '@millrace/probes';
 import { messageOf } from '@millrace/stdx';
-import { findTls } from './engine-libraries.ts';
+import type { Reach } from './engine-libraries.ts';
 import { EngineWatch } from './engine-watch.ts';
 import { findListeningServers } from './listening-servers.ts';
 import type { HandedTrace, ProbeStatus } from './trace-form.ts';
 import { type Minding, TraceLoop } from './trace-loop.ts';
 import type { TracePipeline } from './trace-pipeline.ts';
+import { TlsWatch } from './tls-watch.ts';
 import { TraceRecorder } from './trace-recorder.ts';
 import type { Watched } from './watch-choice.ts';
 
@@ -25,6 +24,8 @@ interface LiveTraceOptions {
   readonly epochNs: number;
   /** What passes through OpenSSL is followed too. */
   readonly followsTls: boolean;
+  /** By file where this trace is to be handed over. */
+  readonly reach: Reach;
   readonly minding: Minding;
 }
 
@@ -33,15 +34,15 @@ export class LiveTrace implements Disposable {
   readonly #options: LiveTraceOptions;
   readonly #probes: readonly LoadedProbe[];
   readonly #missing: ProbeStatus[] = [];
-  readonly #engines = new EngineWatch();
-  readonly #tls: LoadedProbe | undefined;
+  readonly #engines: EngineWatch;
+  readonly #tls: TlsWatch | undefined;
   readonly #loop: TraceLoop;
   readonly #recorder: TraceRecorder | undefined;
   #canCount = true;
 
   constructor(options: LiveTraceOptions) {
     this.#options = options;
-    const { recordPath, epochNs, watched, pipeline, minding } = options;
+    const { recordPath, epochNs, watched, pipeline, minding, reach } = options;
     const sockets = openKernelProbe('sockets', watched.filter);
     // Those that explain come before the one that tells of requests, so that a request finds all that explains it.
     const early = [
@@ -49,9 +50,10 @@ export class LiveTrace implements Disposable {
       ...this.#opened('run-queue', () => openKernelProbe('run-queue', watched.filter)),
       sockets,
     ];
-    this.#tls = options.followsTls ? openTlsProbe() : undefined;
+    this.#engines = new EngineWatch(reach);
+    this.#tls = options.followsTls ? new TlsWatch(reach) : undefined;
     const stamps = this.#opened('stamps', () => openStampsProbe(watched.filter.ports));
-    this.#probes = [...early, ...(this.#tls === undefined ? [] : [this.#tls]), ...stamps];
+    this.#probes = [...early, ...(this.#tls === undefined ? [] : [this.#tls.probe]), ...stamps];
     this.#loop = new TraceLoop({
       pipeline,
       probes: this.#probes,
@@ -59,7 +61,10 @@ export class LiveTrace implements Disposable {
       minding,
       count: () => this.#count(),
       findPorts: () => (watched.tellsAll ? [] : portsOfOthers()),
-      onProcesses: (tgids) => this.#addProcesses(tgids),
+      onProcesses: (tgids) => {
+        this.#engines.add(tgids);
+        this.#tls?.add(tgids);
+      },
       onRecord: (probe, record) => this.#recorder?.write(probe, record),
     });
     this.#loop.addProcesses(watched.servers.map(({ tgid }) => tgid));
@@ -82,6 +87,12 @@ export class LiveTrace implements Disposable {
     return this.#engines.describe();
   }
 
+  /** What this trace does not do, and what it would need, a line each. */
+  get limits(): readonly string[] {
+    using counting = this.#count();
+    return counting === undefined ? [uncounted] : [];
+  }
+
   /** Leaves everything attached to what this process executes next, which must follow. */
   handOver(): HandedTrace {
     const counting = this.#count()?.handOver();
@@ -90,6 +101,7 @@ export class LiveTrace implements Disposable {
       probes: this.#probes.map((probe) => handOverProbe(probe)),
       engines: this.#engines.handOver(),
       missing: this.#missing,
+      files: [...this.#engines.files, ...(this.#tls?.files ?? [])],
       ...(counting === undefined ? {} : { counting }),
     };
   }
@@ -125,16 +137,11 @@ export class LiveTrace implements Disposable {
       return undefined;
     }
   }
-
-  /** A process without OpenSSL has nothing to follow there. */
-  #addProcesses(tgids: readonly number[]): void {
-    this.#engines.add(tgids);
-    for (const tgid of tgids) {
-      const place = this.#tls === undefined ? undefined : findTls(tgid);
-      if (place !== undefined && this.#tls !== undefined) watchTls(this.#tls, place);
-    }
-  }
 }
+
+/** Said where nothing can be turned off for its cost. */
+export const uncounted =
+  'probes are not turned off for what they cost: counting their runs needs CAP_SYS_ADMIN and kernel >= 5.8';
 
 function portsOfOthers(): readonly number[] {
   return findListeningServers()

@@ -12,10 +12,12 @@ export interface ProbeStatus {
 export interface HandedTrace {
   readonly watched: Watched;
   readonly probes: readonly HandedProbe[];
-  /** By process. */
+  /** By process, or by the file of a library. */
   readonly engines: Readonly<Record<string, HandedParts>>;
   /** Probes that could not be attached. */
   readonly missing: readonly ProbeStatus[];
+  /** Libraries and programs that are followed in whatever process uses them. */
+  readonly files: readonly string[];
   /** The kernel's count of runs, where it could be had. */
   readonly counting?: number;
 }

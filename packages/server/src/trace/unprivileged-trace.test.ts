@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { closeSync, readdirSync, readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -10,8 +11,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { capabilitiesOf } from '@millrace/bpf';
 import { requireKernel } from '@millrace/bpf/testing';
+import { makeIdentity } from '@millrace/gateway/testing';
 import { runTraceCommand } from '../cli/trace-command.ts';
 import { FakeTerminal } from '../testing/fake-terminal.ts';
+import { startLocalServer } from '../testing/local-server.ts';
+import { LiveTrace } from './live-trace.ts';
+import { TracePipeline } from './trace-pipeline.ts';
+import { UnprivilegedTrace } from './unprivileged-trace.ts';
+import { resolveWatch } from './watch-choice.ts';
 
 const program = fileURLToPath(new URL('../../bin/millrace.js', import.meta.url));
 
@@ -96,3 +103,98 @@ test('a server that starts later is found without privileges', async (t) => {
   const [status] = (await once(trace, 'close')) as [number | null];
   assert.equal(status, 0, err);
 });
+
+const tlsServer = `
+const options = JSON.parse(process.env.IDENTITY);
+const server = require('node:https').createServer(options, (request, response) => {
+  request.resume();
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.end('data: {"model":"secret","choices":[{"delta":{"content":"a"}}]}\\n\\n');
+}).listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+
+test('a server that starts later is followed behind TLS without privileges', async (t) => {
+  if (!requireKernel(t, ['CAP_BPF', 'CAP_PERFMON', 'CAP_SYS_ADMIN'])) return;
+  const flags = ['trace', '--json', '--tls', '--unprivileged'];
+  const trace = spawn(process.execPath, ['--conditions=@millrace/source', program, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => trace.kill('SIGKILL'));
+  let [out, err] = ['', ''];
+  trace.stdout.on('data', (piece: Buffer) => (out += String(piece)));
+  trace.stderr.on('data', (piece: Buffer) => (err += String(piece)));
+  while (!err.includes('--privileged is needed') && trace.exitCode === null) await sleep(20);
+  const server = spawn(process.execPath, ['--eval', tlsServer], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, IDENTITY: JSON.stringify(makeIdentity()) },
+  });
+  t.after(() => server.kill('SIGKILL'));
+  const [line] = (await once(server.stdout, 'data')) as [Buffer];
+  const port = Number(String(line));
+  // It looks for servers every two seconds, and knows a process by its first answer.
+  for (let tries = 0; tries < 150 && !out.includes('"secret"'); tries += 1) {
+    const request = https.request({
+      port,
+      host: '127.0.0.1',
+      path: '/v1/chat/completions',
+      method: 'POST',
+      rejectUnauthorized: false,
+      agent: false,
+    });
+    request.end('{"model":"secret","messages":[],"stream":true}');
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+    await sleep(200);
+  }
+  assert.match(out, new RegExp(`127\\.0\\.0\\.1:${port}`), err);
+  assert.match(out, /"model":"secret"/, err);
+  trace.kill('SIGTERM');
+  const [status] = (await once(trace, 'close')) as [number | null];
+  assert.equal(status, 0, err);
+});
+
+for (const isCounted of [true, false]) {
+  const [what, left] = isCounted
+    ? ['what the count that was left to it tells', ['sockets']]
+    : ['nothing where nobody counts', ['run-queue', 'sockets', 'stamps', 'tcp-health']];
+  test(`without privileges a trace turns probes off by ${what}`, async (t) => {
+    if (!requireKernel(t, ['CAP_SYS_ADMIN', 'CAP_BPF', 'CAP_PERFMON'])) return;
+    await using server = await startLocalServer((_, response) => response.end('x'));
+    const watched = resolveWatch({ port: Number(new URL(server.url).port) });
+    const shed: string[] = [];
+    const enough = new AbortController();
+    const minding = {
+      budget: { costShareMax: 0, droppedShareMax: 1 },
+      meterEveryMs: 600,
+      onShed: (probe: string) => {
+        shed.push(probe);
+        if (shed.length === 3) enough.abort();
+      },
+    };
+    const pipeline = new TracePipeline({ onRequest: () => undefined, isWanted: () => true });
+    const options = { watched, pipeline, minding, epochNs: 0, followsTls: false } as const;
+    // What is handed over is closed by who takes it over, which is another program elsewhere.
+    const { counting, ...handed } = new LiveTrace({ ...options, reach: 'by-file' }).handOver();
+    assert.ok(counting !== undefined);
+    if (!isCounted) closeSync(counting);
+    using trace = new UnprivilegedTrace({
+      handed: isCounted ? { ...handed, counting } : handed,
+      pipeline,
+      minding,
+    });
+    assert.equal(trace.limits.join().includes('CAP_SYS_ADMIN'), !isCounted);
+    const asking = (async () => {
+      while (!enough.signal.aborted) await (await fetch(server.url)).text();
+    })();
+    const patienceMs = isCounted ? 30_000 : 2_500;
+    setTimeout(() => enough.abort(), patienceMs).unref();
+    await trace.run(enough.signal, () => undefined);
+    await asking;
+    const attached = trace.status.filter(({ programs }) =>
+      programs.some(({ isAttached }) => isAttached),
+    );
+    assert.deepEqual(attached.map(({ name }) => name).toSorted(), left);
+    assert.equal(shed.length, 4 - left.length);
+  });
+}

@@ -1,6 +1,7 @@
 import { becomeReader, readerIdentity, type RunCount, takeOverCount } from '@millrace/bpf';
 import { adoptEngine, adoptProbe, type EngineProbe } from '@millrace/probes';
-import { describeEngines } from './engine-watch.ts';
+import { addProcesses, describeEngines } from './engine-watch.ts';
+import { uncounted } from './live-trace.ts';
 import { portsListenedOn } from './listening-servers.ts';
 import type { HandedTrace, ProbeStatus } from './trace-form.ts';
 import { type Minding, TraceLoop } from './trace-loop.ts';
@@ -37,6 +38,7 @@ interface UnprivilegedTraceOptions {
 
 /** Probes that were attached by the program before this one. Disposing detaches them. */
 export class UnprivilegedTrace implements Disposable {
+  readonly #files: readonly string[];
   readonly #engines: ReadonlyMap<string, EngineProbe>;
   readonly #loop: TraceLoop;
   /** The kernel counts as long as this is held: who has let go of it may not begin again. */
@@ -44,6 +46,7 @@ export class UnprivilegedTrace implements Disposable {
 
   /** Throws what @millrace/bpf throws where a descriptor is none. */
   constructor({ handed, pipeline, minding }: UnprivilegedTraceOptions) {
+    this.#files = handed.files;
     this.#counting = handed.counting === undefined ? undefined : takeOverCount(handed.counting);
     this.#engines = new Map(
       Object.entries(handed.engines).map(([label, engine]) => [label, adoptEngine(engine)]),
@@ -54,6 +57,7 @@ export class UnprivilegedTrace implements Disposable {
       missing: handed.missing,
       minding,
       count: () => undefined,
+      onProcesses: (tgids) => addProcesses(this.#engines, tgids),
       // Whose a port is needs privileges to see; that it is listened on does not, in the network namespace of this process.
       findPorts: () => (handed.watched.tellsAll ? [] : portsListenedOn()),
     });
@@ -61,6 +65,13 @@ export class UnprivilegedTrace implements Disposable {
 
   get status(): readonly ProbeStatus[] {
     return this.#loop.status;
+  }
+
+  /** What this trace does not do, and what it would need, a line each. */
+  get limits(): readonly string[] {
+    const files = this.#files.length === 0 ? 'no file' : this.#files.join(', ');
+    const inside = `inside processes that start later, engines and OpenSSL are followed in ${files}; for other files --privileged is needed`;
+    return this.#counting === undefined ? [inside, uncounted] : [inside];
   }
 
   /** What was seen inside engines, a line each. */
