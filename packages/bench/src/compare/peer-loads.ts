@@ -57,7 +57,8 @@ export async function measurePeer(run: SideRun): Promise<void> {
 async function warmUp({ running, round }: SideRun): Promise<void> {
   const many = evenLoad(500 + round, { count: 32, promptWords: 20, outputTokens: 8 });
   await runClosedLoop(running, many, many.length);
-  const long = sharedPrefix(600 + round, { count: 16, prefixWords: 900, outputTokens: 2 });
+  // Long enough for all of them to be under way at once, as they will be when it counts.
+  const long = sharedPrefix(600 + round, { count: 16, prefixWords: 900, outputTokens: 24 });
   await runClosedLoop(running, long, long.length);
 }
 
