@@ -11,7 +11,7 @@ import type { Registry } from '@millrace/telemetry';
 import { EngineError } from './errors.ts';
 import { gbnfProblem } from './grammar/gbnf-problem.ts';
 import { KvLedger } from './kv-cache/kv-ledger.ts';
-import { type PoolPlan, planPools } from './kv-cache/pool-plan.ts';
+import { cellsAtMost, type PoolPlan, planPools } from './kv-cache/pool-plan.ts';
 import type { PoolShape } from './kv-cache/slot-pool.ts';
 import { type EngineOptions, resolveEngineOptions, type ResolvedEngineOptions } from './options.ts';
 import type { GenerationRequest, RejectedSubmission, Submission } from './request.ts';
@@ -138,6 +138,7 @@ class RunningEngine implements Engine {
       modelId: this.model.id,
       scheduler: this.#scheduler,
       ledger,
+      cacheTokensMax: cacheTokensMax(model, options, parts.plans),
     });
     this.#pools = new ContextPools(parts.contexts);
     this.#embedder = new Embedder({
@@ -362,6 +363,19 @@ function describeModel(
 const reuseTokensMin = 16;
 const keepTokensMin = 32;
 
+function cacheTokensMax(
+  model: Model,
+  options: ResolvedEngineOptions,
+  plans: readonly PoolPlan[],
+): number {
+  if (!isReusing(model, options)) return 0;
+  return cellsAtMost(plans) + Math.floor(options.hostCacheBytesMax / model.kvBytesPerToken);
+}
+
+function isReusing(model: Model, { reusesPrefixes }: ResolvedEngineOptions): boolean {
+  return reusesPrefixes && !model.isRecurrent;
+}
+
 function createLedger(
   model: Model,
   options: ResolvedEngineOptions,
@@ -369,7 +383,7 @@ function createLedger(
 ): KvLedger {
   return new KvLedger({
     pools: plans.map((plan) => plan.initial),
-    reusesPrefixes: options.reusesPrefixes && !model.isRecurrent,
+    reusesPrefixes: isReusing(model, options),
     isolatesTenants: options.isolatesTenants,
     reuseTokensMin,
     keepTokensMin,

@@ -34,13 +34,14 @@ const hasherBounds = {
   seed: { least: 0, most: 2 ** 32 - 1, byDefault: 0x6d696c6c },
 } as const;
 
-const ledgerBounds = {
+/** Bounds and defaults of a ledger. */
+export const ledgerBounds: Readonly<Record<keyof PrefixLedgerOptions, Bound>> = {
   endpointsMax: { least: 1, most: 1_024, byDefault: 32 },
   ledgerBytes: { least: 65_536, most: 2 ** 32, byDefault: 64 * 2 ** 20 },
   // A life must be told from one a whole turn of the 15-bit tick earlier.
   speculativeMs: { least: 100, most: 600_000, byDefault: 30_000 },
   capacityBlocks: { least: 1, most: 2 ** 30, byDefault: 2 ** 22 },
-} as const;
+};
 
 /** Fills, checks and freezes the options of a prefix hasher. */
 export function resolveHasherOptions(options: PrefixHasherOptions): Required<PrefixHasherOptions> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { planPools } from './pool-plan.ts';
+import { cellsAtMost, planPools } from './pool-plan.ts';
 
 const common = {
   layout: 'streams',
@@ -59,4 +59,15 @@ test('memory for less than one context is refused with the numbers', () => {
     code: 'ENGINE_MEMORY_TOO_SMALL',
     message: /8192 tokens needs 188743680 bytes, kvBytesMax is 1048576/,
   });
+});
+
+test('all pools at their last sizes have so many cells', () => {
+  const streams = planPools(common);
+  const cells = streams.map(({ initial, growth }) => (growth.at(-1) ?? 0) * initial.slotTokensMax);
+  assert.equal(
+    cellsAtMost(streams),
+    cells.reduce((sum, count) => sum + count, 0),
+  );
+  const unified = planPools({ ...common, layout: 'unified' });
+  assert.equal(cellsAtMost(unified), unified[0]?.initial.cellCount);
 });

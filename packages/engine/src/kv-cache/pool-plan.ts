@@ -51,6 +51,14 @@ export function planPools(options: PoolPlanOptions): readonly PoolPlan[] {
     : planStreams(options, cellsMax);
 }
 
+/** Cells of all pools when each has grown to its last size. */
+export function cellsAtMost(plans: readonly PoolPlan[]): number {
+  return plans.reduce((sum, { initial, growth }) => {
+    const last = growth.at(-1);
+    return sum + (last === undefined ? initial.cellCount : last * initial.slotTokensMax);
+  }, 0);
+}
+
 function planUnified(options: PoolPlanOptions, cellsMax: number): PoolPlan {
   const wanted = Math.max(options.contextTokensMax, options.sequencesMax * unifiedTokens);
   return {

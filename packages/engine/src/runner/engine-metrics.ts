@@ -41,12 +41,17 @@ export interface EngineMetrics {
   readonly stepSeconds: Counter;
 }
 
-/** Registers the metrics; gauges read the scheduler and the ledger when they are exposed. */
-export function createEngineMetrics(options: {
+/** What gauges read. */
+export interface EngineMetricsSources {
   readonly modelId: string;
   readonly scheduler: Scheduler;
   readonly ledger: KvLedger;
-}): EngineMetrics {
+  /** Tokens whose keys and values can be kept at most, in contexts and in host memory. */
+  readonly cacheTokensMax: number;
+}
+
+/** Registers the metrics; gauges read the scheduler and the ledger when they are exposed. */
+export function createEngineMetrics(options: EngineMetricsSources): EngineMetrics {
   const registry = new Registry();
   registerGauges(registry, options);
   return {
@@ -121,11 +126,8 @@ function registerHistograms(registry: Registry, modelId: string): Histograms {
   };
 }
 
-function registerGauges(
-  registry: Registry,
-  options: { readonly modelId: string; readonly scheduler: Scheduler; readonly ledger: KvLedger },
-): void {
-  const { scheduler, ledger, modelId } = options;
+function registerGauges(registry: Registry, sources: EngineMetricsSources): void {
+  const { scheduler, ledger, modelId, cacheTokensMax } = sources;
   const gauge = (name: string, help: string, read: () => number): void => {
     registry.labelledGauge({
       name,
@@ -153,6 +155,11 @@ function registerGauges(
     'millrace_engine_kv_cells_used',
     'Cells that hold something, cached prefixes included.',
     () => ledger.pools.reduce((sum, pool) => sum + pool.cellsUsed, 0),
+  );
+  gauge(
+    'millrace_engine_cache_tokens_max',
+    'Tokens that contexts at their largest and host memory can keep; 0 where no prefix is reused.',
+    () => cacheTokensMax,
   );
   gauge(
     'millrace_engine_host_cache_bytes',

@@ -6,14 +6,13 @@ import {
 } from '@millrace/routing';
 import type { ToldUsage } from '../resilience/told-usage.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { PromptFacts } from './prompt-facts.ts';
+import { type PromptFacts, promptTokensPerBlock } from './prompt-facts.ts';
 
 /** What dispatches write to. */
 export interface DispatchBooks {
   readonly table: EndpointTable;
   readonly ledger: PrefixLedger;
   readonly learned: LearnedFigures;
-  readonly tokensPerBlock: number;
 }
 
 /** What was decided of a request. */
@@ -53,11 +52,11 @@ export class Dispatch implements Disposable {
 
   /** The answer has begun: the prompt is computed, and the endpoint has it. */
   noteAnswered(): void {
-    const { ledger, tokensPerBlock } = this.#books;
+    const { ledger } = this.#books;
     const { facts, cachedTokens } = this.#parts;
     const { chain } = facts;
     this.#charge.markFirstToken();
-    const cachedBlocks = Math.round(cachedTokens / tokensPerBlock);
+    const cachedBlocks = Math.round(cachedTokens / promptTokensPerBlock);
     ledger.confirm(chain, this.endpoint.index, Math.min(cachedBlocks, chain.blockCount));
   }
 

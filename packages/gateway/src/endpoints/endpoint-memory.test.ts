@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { EndpointTable } from '@millrace/routing';
+import { EndpointTable, PrefixHasher, PrefixLedger } from '@millrace/routing';
 import { VirtualClock } from '@millrace/stdx';
 import { GatewayError } from '../errors.ts';
 import { endpointDefaults } from '../options.ts';
 import { EndpointHealth } from './endpoint-health.ts';
 import { createEndpointMemory, EndpointPlaces, vitalsOf } from './endpoint-memory.ts';
 import { openEndpoint } from './endpoint.ts';
+import { promptTokensPerBlock } from './prompt-facts.ts';
 
 const clock = new VirtualClock();
 
@@ -63,4 +64,46 @@ test('a place is free again when the last request of an endpoint that left has e
   assert.equal(places.take(), second);
   const health = new EndpointHealth(endpointDefaults, vitalsOf(memory, second).health);
   assert.equal(health.state, 'unknown', 'nothing of the one before is left');
+});
+
+test('a cache of a size that was told is taken to have lost what was used longest ago, until its place goes to another', () => {
+  const memory = open();
+  const places = new EndpointPlaces(memory, clock);
+  const index = places.take();
+  const lane = PrefixLedger.open(memory.ledger, clock);
+  const hasher = new PrefixHasher();
+  const heldBlocks = (prompts: readonly number[]): readonly number[] =>
+    prompts.map((prompt) => {
+      const { words, blockCount } = hasher.hash(Buffer.alloc(4 * hasher.blockBytes, `p${prompt}`));
+      const chain = { words: words.slice(0, 2 * blockCount), blockCount };
+      const matched = new Int32Array(lane.endpointsMax);
+      lane.match(chain, matched);
+      if (matched[index] === 0) lane.confirm(chain, index, 0);
+      return matched[index] as number;
+    });
+  const prompts = Array.from({ length: 20 }, (_, prompt) => prompt);
+  heldBlocks(prompts);
+  assert.deepEqual(
+    heldBlocks(prompts),
+    prompts.map(() => 4),
+    'nothing is lost where no size is known',
+  );
+  places.setCacheTokens(index, 40 * promptTokensPerBlock);
+  heldBlocks(prompts);
+  const left = heldBlocks(prompts.toReversed());
+  assert.ok(
+    left.slice(0, 8).every((held) => held === 4),
+    left.join(),
+  );
+  assert.ok(
+    left.slice(12).every((held) => held === 0),
+    left.join(),
+  );
+  places.leave(index);
+  assert.equal(places.take(), index);
+  heldBlocks(prompts);
+  assert.deepEqual(
+    heldBlocks(prompts),
+    prompts.map(() => 4),
+  );
 });

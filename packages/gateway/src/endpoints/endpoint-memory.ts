@@ -8,6 +8,7 @@ import {
   type ResilienceMemory,
 } from '../resilience/resilience.ts';
 import { loadWords } from './endpoint-load.ts';
+import { promptTokensPerBlock } from './prompt-facts.ts';
 
 /** What lanes share about endpoints, as plain data that threads can send each other: each endpoint has its place in all of it. */
 export interface EndpointMemory {
@@ -66,8 +67,10 @@ export function vitalsOf(
 /** Gives endpoints their places in the memory, and takes a place back when the last request of its endpoint has ended. */
 export class EndpointPlaces {
   readonly #table: EndpointTable;
-  /** By what was sent there, and by the engines' own words. */
-  readonly #ledgers: readonly PrefixLedger[];
+  /** By what was sent there. */
+  readonly #ledger: PrefixLedger;
+  /** By the engines' own words. */
+  readonly #exactLedger: PrefixLedger;
   readonly #memory: EndpointMemory;
   readonly #clock: Clock;
   readonly #taken = new Set<number>();
@@ -77,9 +80,8 @@ export class EndpointPlaces {
     this.#memory = memory;
     this.#clock = clock;
     this.#table = EndpointTable.open(memory.table, clock);
-    this.#ledgers = [memory.ledger, memory.exactLedger].map((buffer) =>
-      PrefixLedger.open(buffer, clock),
-    );
+    this.#ledger = PrefixLedger.open(memory.ledger, clock);
+    this.#exactLedger = PrefixLedger.open(memory.exactLedger, clock);
   }
 
   /** A free place. Throws `GATEWAY_ENDPOINTS_TOO_MANY` where there is none. */
@@ -107,6 +109,14 @@ export class EndpointPlaces {
     return this.#table.concurrencyOf(index);
   }
 
+  /**
+   * Tells how many tokens the cache at a place has room for: what was used longest ago is then taken to have gone from it.
+   * An engine that tells of each block needs no such guess.
+   */
+  setCacheTokens(index: number, tokens: number): void {
+    this.#ledger.setCapacity(index, Math.max(1, Math.floor(tokens / promptTokensPerBlock)));
+  }
+
   /** How far the ledger's word on a place has proved right, from 0 to 1. */
   trust(index: number): number {
     return this.#table.trustOf(index);
@@ -119,7 +129,8 @@ export class EndpointPlaces {
 
   /** Clears a part of what the ledgers have outlived, of so many parts; called again and again. */
   sweepLedgers(parts: number): void {
-    for (const ledger of this.#ledgers) ledger.sweep(Math.ceil(ledger.counts().entryCount / parts));
+    for (const ledger of [this.#ledger, this.#exactLedger])
+      ledger.sweep(Math.ceil(ledger.counts().entryCount / parts));
   }
 
   #freeIdle(): void {
@@ -127,7 +138,8 @@ export class EndpointPlaces {
       if (this.#table.concurrencyOf(index) > 0) continue;
       this.#leaving.delete(index);
       this.#taken.delete(index);
-      for (const ledger of this.#ledgers) ledger.forgetEndpoint(index);
+      this.#ledger.setCapacity(index);
+      this.#exactLedger.forgetEndpoint(index);
       this.#table.reset(index);
       forgetPlace(this.#memory.resilience, this.#clock, index);
       const { health, load } = vitalsOf(this.#memory, index);

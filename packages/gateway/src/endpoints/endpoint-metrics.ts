@@ -45,6 +45,11 @@ export function registerEndpointMetrics(registry: Registry, source: EndpointMetr
     (endpoint) => endpoint.load?.kvUsage,
   );
   gauge(
+    'millrace_endpoint_cache_tokens',
+    'Tokens that the endpoint says its KV cache has room for.',
+    (endpoint) => endpoint.cacheTokens,
+  );
+  gauge(
     'millrace_endpoint_missing_metrics',
     'Metrics that this kind of engine should have and the endpoint has not.',
     (endpoint) => endpoint.missingMetrics.length,

@@ -20,6 +20,8 @@ export interface EndpointMonitorOptions extends LookBounds {
   readonly onNews: (news: string) => void;
   /** Called when a look found that an endpoint is or serves something else than before. */
   readonly onLearned?: (endpoint: Endpoint) => void;
+  /** Called when an endpoint has told the size of its cache for the first time, or another one. */
+  readonly onCacheTold?: (endpoint: Endpoint, cacheTokens: number) => void;
 }
 
 /** Looks at every endpoint again and again: what it serves, its load, and whether it answers at all. */
@@ -94,7 +96,16 @@ export class EndpointMonitor implements Disposable {
       if (problem !== undefined) return problem;
       this.#discoveredAtMs.set(endpoint, clock.nowMs());
     }
-    return (await readLoadOf(endpoint, this.#options)) ?? (await this.#complete(endpoint));
+    return (await this.#readLoad(endpoint)) ?? (await this.#complete(endpoint));
+  }
+
+  async #readLoad(endpoint: Endpoint): Promise<string | undefined> {
+    const before = endpoint.cacheTokens;
+    const problem = await readLoadOf(endpoint, this.#options);
+    const { cacheTokens } = endpoint;
+    if (!this.#isOver && cacheTokens !== undefined && cacheTokens !== before)
+      this.#options.onCacheTold?.(endpoint, cacheTokens);
+    return problem;
   }
 
   /** Where it is due, asks for one token; why that failed, if it did. */

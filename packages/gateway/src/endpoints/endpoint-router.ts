@@ -19,7 +19,7 @@ import { qualityTierOf } from '../engines/quantization.ts';
 import { Dispatch, type DispatchBooks } from './dispatch.ts';
 import { createEndpointMemory, type EndpointMemory } from './endpoint-memory.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type PromptFacts, PromptReader } from './prompt-facts.ts';
+import { type PromptFacts, PromptReader, promptTokensPerBlock } from './prompt-facts.ts';
 import {
   policyFor,
   type RouteHints,
@@ -97,7 +97,6 @@ export class EndpointRouter {
       table: this.#table,
       ledger: this.#ledger,
       learned: this.#learned,
-      tokensPerBlock: this.prompts.tokensPerBlock,
     };
   }
 
@@ -133,7 +132,7 @@ export class EndpointRouter {
       promptTokens: facts.promptTokens,
       outputTokensMax: facts.outputTokensMax,
       chain: facts.chain,
-      tokensPerBlock: this.#books.tokensPerBlock,
+      tokensPerBlock: promptTokensPerBlock,
     };
     // Where all may take it there is nothing to compare, once for each of them.
     if (candidates.length < this.#endpoints.length)

@@ -64,6 +64,8 @@ export interface Endpoint {
   load: EngineLoad | undefined;
   /** Metrics that this kind of engine should have and this one has not. */
   missingMetrics: readonly string[];
+  /** Tokens that its KV cache has room for, where it was looked at and says so. */
+  cacheTokens: number | undefined;
   /** Requests of this lane that it is answering. */
   activeCount: number;
 }
@@ -115,6 +117,7 @@ export function openEndpoint(
       load.write(told);
     },
     missingMetrics: [],
+    cacheTokens: undefined,
     activeCount: 0,
   };
 }

@@ -1,8 +1,9 @@
 import { apiError, type ApiError } from '@millrace/openai';
+import { readCacheTokens } from '../engines/cache-size.ts';
 import { loadMetricNames } from '../engines/engine-kind.ts';
 import { identify, type IdentifyingAnswers } from '../engines/identify.ts';
 import { readLoad } from '../engines/read-load.ts';
-import { readSlots } from '../engines/read-slots.ts';
+import { readSlots, type SlotsReading } from '../engines/read-slots.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -45,7 +46,7 @@ export async function discover(
   return undefined;
 }
 
-/** Reads the load of an endpoint; returns why it could not be reached, if so. */
+/** Reads the load of an endpoint and the size of its cache; returns why it could not be reached, if so. */
 export async function readLoadOf(
   endpoint: Endpoint,
   bounds: LookBounds,
@@ -57,18 +58,22 @@ export async function readLoadOf(
     endpoint.load = undefined;
     return got.reason;
   }
-  const reading = readLoad(endpoint.kind, got.status === 200 ? got.text : '');
   const slots = endpoint.kind === 'llama.cpp' ? await slotsOf(endpoint, bounds) : undefined;
-  endpoint.load = reading === undefined ? undefined : { ...reading.load, ...slots };
-  endpoint.missingMetrics = reading?.missing ?? [];
+  noteTold(endpoint, got.status === 200 ? got.text : '', slots);
   return undefined;
 }
 
+function noteTold(endpoint: Endpoint, metrics: string, slots: SlotsReading | undefined): void {
+  const reading = readLoad(endpoint.kind, metrics);
+  endpoint.load = reading === undefined ? undefined : { ...reading.load, ...slots?.load };
+  endpoint.missingMetrics = reading?.missing ?? [];
+  // A look that did not tell it says nothing against what an earlier one did.
+  endpoint.cacheTokens =
+    slots?.cacheTokens ?? readCacheTokens(endpoint.kind, metrics) ?? endpoint.cacheTokens;
+}
+
 /** Slots are shown only by servers that are told to. */
-async function slotsOf(
-  endpoint: Endpoint,
-  bounds: LookBounds,
-): Promise<ReturnType<typeof readSlots>> {
+async function slotsOf(endpoint: Endpoint, bounds: LookBounds): Promise<SlotsReading | undefined> {
   const got = await get(endpoint, '/slots', bounds);
   return got.kind === 'got' && got.status === 200 ? readSlots(parsed(got.text)) : undefined;
 }

@@ -29,12 +29,16 @@ export interface PromptFacts {
 
 /** Bytes of a prompt that make a token, about; for English text and most vocabularies. */
 const bytesPerToken = 4;
+/** Bytes of a prompt in a block of its chain. */
+const blockBytes = 512;
+/** Prompt tokens in a block of a chain, about. */
+export const promptTokensPerBlock: number = blockBytes / bytesPerToken;
 /** Prompts of up to so many bytes are hashed in room that is there; longer ones get their own. */
 const roomBytes = 64 * 1024;
 
 /** Reads what routing needs of requests. Of a prompt only the hashes of its blocks are kept. */
 export class PromptReader {
-  readonly #hasher = new PrefixHasher();
+  readonly #hasher = new PrefixHasher({ blockBytes });
   readonly #room = Buffer.allocUnsafeSlow(roomBytes);
 
   /** A form names its model in a field; what is neither JSON nor a form names none. */
@@ -49,11 +53,6 @@ export class PromptReader {
     // JSON of another kind than an object names nothing: its engine says what it makes of it.
     if (scan.problem.code === 'not_an_object') return noFacts;
     return { refused: bodyNotJson(scan.problem.message) };
-  }
-
-  /** Prompt tokens in a block, about. */
-  get tokensPerBlock(): number {
-    return this.#hasher.blockBytes / bytesPerToken;
   }
 
   #factsOf(scanned: ScannedBody): PromptFacts | { readonly refused: ApiError } {

@@ -1,14 +1,19 @@
 import type { EngineLoad } from './read-load.ts';
 
+/** What slots say. */
+export interface SlotsReading {
+  readonly load: Pick<EngineLoad, 'kvUsage' | 'waitingTokens'>;
+  /** Tokens that all of them have room for. */
+  readonly cacheTokens: number;
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * What the slots of llama.cpp's server say of its load, where its metrics say nothing: the use of its cache, and prompt
  * tokens that wait to be computed. A slot counts what it has generated as part of its prompt. Undefined: these are no slots.
  */
-export function readSlots(
-  slots: unknown,
-): Pick<EngineLoad, 'kvUsage' | 'waitingTokens'> | undefined {
+export function readSlots(slots: unknown): SlotsReading | undefined {
   if (!Array.isArray(slots) || slots.length === 0) return undefined;
   let [held, room, waiting] = [0, 0, 0];
   for (const slot of slots as readonly unknown[]) {
@@ -24,7 +29,8 @@ export function readSlots(
     const cached = countOf(fields['n_prompt_tokens_cache']) ?? 0;
     waiting += Math.max(0, prompt - processed - cached);
   }
-  return { kvUsage: Math.min(1, held / room), waitingTokens: waiting };
+  const kvUsage = Math.min(1, held / room);
+  return { load: { kvUsage, waitingTokens: waiting }, cacheTokens: room };
 }
 
 /** One object, or a list of one, by version. */

@@ -47,6 +47,7 @@ test("llama.cpp's server is discovered with its context and quantisation, its lo
   assert.ok(held > 0);
   const { kvUsage } = endpoints[0].load;
   assert.ok(Math.abs((kvUsage ?? 0) - held / 1_024) < 1e-6, 'shares are told in millionths');
+  assert.equal(endpoints[0].cacheTokens, 1_024);
 });
 
 test('vLLM is discovered with its context, and its load is read from its metrics', async (t) => {
@@ -59,6 +60,7 @@ test('vLLM is discovered with its context, and its load is read from its metrics
   const { running, waiting, kvUsage } = endpoints[0].load ?? assert.fail('it tells no load');
   assert.deepEqual([running, waiting], [1, 0]);
   assert.ok(kvUsage !== undefined && kvUsage > 0 && kvUsage < 1, `${kvUsage}`);
+  assert.equal(endpoints[0].cacheTokens, 576);
 });
 
 test('an idle engine of either kind says so', () => {
@@ -70,7 +72,10 @@ test('an idle engine of either kind says so', () => {
     assert.deepEqual(reading?.missing, []);
     assert.equal(reading?.load.running, 0);
   }
-  assert.deepEqual(readSlots(jsonOf('llama-server', '/slots')), { kvUsage: 0, waitingTokens: 0 });
+  assert.deepEqual(readSlots(jsonOf('llama-server', '/slots')), {
+    load: { kvUsage: 0, waitingTokens: 0 },
+    cacheTokens: 1_024,
+  });
 });
 
 test("llama.cpp's server says its context in its list of models too, as behind a proxy that hides the rest", () => {
@@ -90,8 +95,8 @@ test('a prompt that is being computed waits, less what is cached and done', () =
   const slot = { n_ctx: 1_000, is_processing: true, n_prompt_tokens: 600 };
   const progress = { n_prompt_tokens_processed: 100, n_prompt_tokens_cache: 50 };
   assert.deepEqual(readSlots([{ ...slot, ...progress, next_token: { n_decoded: 0 } }]), {
-    kvUsage: 0.6,
-    waitingTokens: 450,
+    load: { kvUsage: 0.6, waitingTokens: 450 },
+    cacheTokens: 1_000,
   });
   for (const none of [undefined, {}, [], [{ id: 0 }], 'text'])
     assert.equal(readSlots(none), undefined);

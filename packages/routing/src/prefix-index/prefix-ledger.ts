@@ -1,6 +1,11 @@
 // Hot path: `match` and `speculate` once a request, `confirm` once an answer. No allocation, no await.
 import { assert, type Clock } from '@millrace/stdx';
-import { type PrefixLedgerOptions, resolveLedgerOptions } from '../options.ts';
+import {
+  bounded,
+  ledgerBounds,
+  type PrefixLedgerOptions,
+  resolveLedgerOptions,
+} from '../options.ts';
 import {
   allocateLedger,
   handByte,
@@ -167,8 +172,15 @@ export class PrefixLedger {
     Atomics.store(this.#memory.forgottenTicks, endpoint, (this.#tick() + 1) | 0);
   }
 
-  /** Tells how many blocks the endpoint's cache has room for; what it was thought to hold is forgotten. */
-  setCapacity(endpoint: number, capacityBlocks: number): void {
+  /**
+   * Tells how many blocks the endpoint's cache has room for, or, absent, that nobody knows; what it was thought to hold is
+   * forgotten.
+   */
+  setCapacity(
+    endpoint: number,
+    capacityBlocks: number = ledgerBounds.capacityBlocks.byDefault,
+  ): void {
+    bounded('capacityBlocks', capacityBlocks, ledgerBounds.capacityBlocks);
     this.forgetEndpoint(endpoint);
     this.#uses.setCapacity(endpoint, capacityBlocks);
   }

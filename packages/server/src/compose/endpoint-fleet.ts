@@ -234,6 +234,7 @@ export class EndpointFleet implements AsyncDisposable {
       onNews,
       onLearned: ({ index, kind, models }) => onLearned({ index, kind, models }),
       onLooked: () => this.#ejectSlow(),
+      onCacheTold: ({ index }, cacheTokens) => this.#places.setCacheTokens(index, cacheTokens),
       ...(healthCheck !== undefined && {
         completions: {
           everyMs: healthCheck.everyMs,
