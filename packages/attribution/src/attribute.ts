@@ -1,4 +1,4 @@
-import { assert } from '@millrace/stdx';
+import { assert, firstIndex } from '@millrace/stdx';
 import { abandonedWork, type AbandonedWork } from './abandoned-work.ts';
 import type { Cause, Claim } from './causes/cause.ts';
 import { precedence } from './causes/precedence.ts';
@@ -85,7 +85,8 @@ function addAward(
   }
   for (const claim of award.claims) {
     if (claim.item === undefined) continue;
-    for (let index = firstGapEndingAfter(gaps, claim.startNs); index < gaps.length; index++) {
+    const first = firstIndex(gaps, ({ endNs }) => endNs > claim.startNs);
+    for (let index = first; index < gaps.length; index++) {
       const gap = gaps[index];
       if (gap === undefined || gap.startNs >= claim.endNs) break;
       listItem(shares[index]?.get(cause), claim, overlapNs(award, claim, gap));
@@ -104,16 +105,6 @@ function overlapNs({ cover }: Award, claim: Claim, gap: GapSpan): number {
     startNs: Math.max(gap.startNs, claim.startNs),
     endNs: Math.min(gap.endNs, claim.endNs),
   });
-}
-
-function firstGapEndingAfter(gaps: readonly GapSpan[], atNs: number): number {
-  let [low, high] = [0, gaps.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((gaps[middle]?.endNs ?? Infinity) > atNs) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 function gapOf(span: GapSpan, shares: ReadonlyMap<Cause, Share>, listedMax: number): Gap {

@@ -1,3 +1,4 @@
+import { firstIndex } from '@millrace/stdx';
 import type { CauseRule, Claim } from './causes/cause.ts';
 import type { Scene } from './causes/scene.ts';
 import { type Cover, coverOf, type Interval, intersect, subtract } from './timeline/interval.ts';
@@ -27,14 +28,9 @@ export function divide(scene: Scene, rules: readonly CauseRule[]): readonly Awar
 
 /** How much of an interval a cover has, in nanoseconds. */
 export function clip(cover: Cover, { startNs, endNs }: Interval): number {
-  let [low, high] = [0, cover.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((cover[middle]?.endNs ?? Infinity) > startNs) high = middle;
-    else low = middle + 1;
-  }
+  const first = firstIndex(cover, (part) => part.endNs > startNs);
   let sumNs = 0;
-  for (let index = low; (cover[index]?.startNs ?? Infinity) < endNs; index++) {
+  for (let index = first; (cover[index]?.startNs ?? Infinity) < endNs; index++) {
     const part = cover[index] as Interval;
     sumNs += Math.min(part.endNs, endNs) - Math.max(part.startNs, startNs);
   }

@@ -1,3 +1,4 @@
+import { firstIndex } from '@millrace/stdx';
 import type { ResolvedAttributionOptions } from '../options.ts';
 import type { Cover } from './interval.ts';
 import type { OutputWrite } from './timeline.ts';
@@ -41,20 +42,11 @@ function reachNs(write: OutputWrite, holds: Holds, options: ResolvedAttributionO
 /** Follows holds that begin, within the skew, before the one before them has ended. */
 function holdEndNs(fromNs: number, cover: Cover, skewNs: number): number {
   let atNs = fromNs;
-  for (let index = firstEndingAfter(cover, fromNs); index < cover.length; index++) {
+  const first = firstIndex(cover, ({ endNs }) => endNs > fromNs);
+  for (let index = first; index < cover.length; index++) {
     const hold = cover[index];
     if (hold === undefined || hold.startNs - skewNs > atNs) return atNs;
     atNs = Math.max(atNs, hold.endNs);
   }
   return atNs;
-}
-
-function firstEndingAfter(cover: Cover, atNs: number): number {
-  let [low, high] = [0, cover.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((cover[middle]?.endNs ?? Infinity) > atNs) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

@@ -1,3 +1,4 @@
+import { firstIndex } from '@millrace/stdx';
 import type { SocketEvent } from '../decoders/socket-event.ts';
 import type { TcpEvent, TcpLimit } from '../decoders/tcp-event.ts';
 import type { Passage, TcpEpisode } from './tcp-episode.ts';
@@ -110,13 +111,7 @@ export class ConnectionHealth {
 
   /** Where the first send ended that was over after a moment: what was encrypted then is in it. */
   sentAfter(timeNs: number): number | undefined {
-    let [low, high] = [0, this.#sends.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#sends[middle]?.timeNs ?? Infinity) >= timeNs) high = middle;
-      else low = middle + 1;
-    }
-    return this.#sends[low]?.endOffset;
+    return this.#sends[firstIndex(this.#sends, (send) => send.timeNs >= timeNs)]?.endOffset;
   }
 
   /** How the bytes before `offset` went, if they were written at `writtenNs`. */
@@ -275,13 +270,7 @@ export class ConnectionHealth {
   }
 
   #firstAfter(timeNs: number): number {
-    let [low, high] = [0, this.#samples.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#samples[middle]?.timeNs ?? Infinity) > timeNs) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return firstIndex(this.#samples, (sample) => sample.timeNs > timeNs);
   }
 
   /** A quarter at once, so that forgetting costs little for each event. */

@@ -1,3 +1,4 @@
+import { firstIndex } from '@millrace/stdx';
 import type { RunQueueEvent } from '../decoders/run-queue-event.ts';
 
 const waitsMaxDefault = 65_536;
@@ -24,7 +25,7 @@ export class WaitLedger {
   between(tgid: number, startNs: number, endNs: number): readonly RunQueueEvent[] {
     const waits = this.#waits.get(tgid) ?? [];
     // Processors tell in turns, so that ends are out of order by less than the slack.
-    const first = firstEndingAt(waits, startNs - orderSlackNs);
+    const first = firstIndex(waits, ({ endNs: atNs }) => atNs >= startNs - orderSlackNs);
     const found: RunQueueEvent[] = [];
     for (let index = first; index < waits.length; index++) {
       const wait = waits[index] as RunQueueEvent;
@@ -48,13 +49,3 @@ export class WaitLedger {
 
 /** How far records of one ring may be out of the order of their times: they are stamped before their room is reserved. */
 const orderSlackNs = 10_000_000;
-
-function firstEndingAt(waits: readonly RunQueueEvent[], atNs: number): number {
-  let [low, high] = [0, waits.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((waits[middle] as RunQueueEvent).endNs >= atNs) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
