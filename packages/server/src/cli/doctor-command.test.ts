@@ -30,3 +30,20 @@ test('a cache folder that cannot be made is bad, and so is the status', async ()
   assert.equal(found?.state, 'bad');
   assert.equal(found?.mend, 'set MILLRACE_CACHE to a folder that can be written');
 });
+
+test('the environment stands for its flags; what is no flag is refused', async () => {
+  await using folder = await temporaryFolder();
+  const terminal = new FakeTerminal({
+    env: { MILLRACE_CACHE: folder.path, MILLRACE_JSON: 'true' },
+  });
+  await runDoctorCommand([], terminal);
+  assert.ok(Array.isArray(JSON.parse(terminal.outText)));
+  const help = new FakeTerminal({ env: { MILLRACE_HELP: 'true' } });
+  assert.equal(await runDoctorCommand([], help), 0);
+  assert.match(help.outText, /--json .*\[MILLRACE_JSON\]/);
+  for (const args of [['kernel'], ['--jsno']]) {
+    await assert.rejects(runDoctorCommand(args, new FakeTerminal()), {
+      code: 'SERVER_SETTING_INVALID',
+    });
+  }
+});

@@ -34,4 +34,7 @@ test('an action that there is not is answered by the usage', async () => {
   const help = new FakeTerminal();
   assert.equal(await runKernelCommand(['--help'], help), 0);
   assert.match(help.outText, /kernel unload/);
+  const byTwin = new FakeTerminal({ env: { MILLRACE_HELP: '1' } });
+  assert.equal(await runKernelCommand([], byTwin), 0);
+  assert.match(byTwin.outText, /--help .*\[MILLRACE_HELP\]/);
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { findHolders, findPinFolders, type Holder, removeAllPins } from '@millrace/bpf';
 import { messageOf } from '@millrace/stdx';
+import { describeSettings, readSettings, type SettingTable } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -8,15 +9,26 @@ const usage = `Usage: millrace kernel status    what of ours is in the kernel, a
        millrace kernel unload    remove all of it that no running process holds
 `;
 
+/** Flags of the command. */
+export const kernelSettings: SettingTable = {
+  help: { kind: 'switch', help: 'say this' },
+};
+
 /** `millrace kernel`: what Millrace has in the kernel. Status 1 of `unload` when something is still held. */
 export async function runKernelCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const [action, ...rest] = args;
-  if (rest.length > 0 || (action !== 'status' && action !== 'unload')) {
-    (action === '--help' ? terminal.out : terminal.err)(usage);
-    return action === '--help' ? 0 : 2;
+  const { values, rest } = readSettings(kernelSettings, { args, env: terminal.env });
+  const help = `${usage}\n${describeSettings(kernelSettings)}\n`;
+  if (values.get('help') === true) {
+    terminal.out(help);
+    return 0;
+  }
+  const [action, ...surplus] = rest;
+  if (surplus.length > 0 || (action !== 'status' && action !== 'unload')) {
+    terminal.err(help);
+    return 2;
   }
   return action === 'status' ? tellStatus(terminal) : unload(terminal);
 }

@@ -72,6 +72,23 @@ test('a model is pulled once, listed and removed', async () => {
   assert.match((await world.run()).outText, /^There are no models/);
 });
 
+test('the environment stands for flags of the action, and those of another are left alone', async () => {
+  await using folder = await temporaryFolder();
+  const run = async (env: Readonly<Record<string, string>>, ...args: readonly string[]) => {
+    const terminal = new FakeTerminal({ env: { MILLRACE_CACHE: folder.path, ...env } });
+    assert.equal(await runModelsCommand(args, terminal), 0);
+    return terminal.outText;
+  };
+  const models = { folder: join(folder.path, 'millrace', 'models'), models: [] };
+  assert.deepEqual(JSON.parse(await run({ MILLRACE_JSON: 'true', MILLRACE_AGAIN: 'x' })), models);
+  assert.match(await run({ MILLRACE_JSON: 'true' }, '--json=false'), /^There are no models/);
+  assert.match(await run({ MILLRACE_HELP: '1' }, 'tune'), /--again .*\[MILLRACE_AGAIN\]/);
+  await assert.rejects(run({ MILLRACE_JSON: 'perhaps' }), {
+    code: 'SERVER_SETTING_INVALID',
+    message: /^MILLRACE_JSON is "perhaps"; allowed is true or false/,
+  });
+});
+
 test('a broken manifest is named and made anew', async () => {
   await using world = await createWorld(serve);
   await world.run('pull', reference);
@@ -136,7 +153,7 @@ test('what pip says is the reason when it fails', async (t) => {
 
 for (const [args, message] of [
   [['lits'], /^there is no "models lits"; did you mean list\?\nUsage:/],
-  [['list', '--jsno'], /^models list has no flag --jsno; did you mean --json\?/],
+  [['list', '--jsno'], /^There is no flag --jsno; did you mean json\?\nUsage:/],
   [['pull', 'a', 'b'], /^models pull takes 1 arguments, not 2/],
   [['pull', 'hf:owner'], /^the model is "hf:owner"; the form is hf:owner\/repository\/file\.gguf/],
   [['pull', 'no.gguf'], /^the model is "no\.gguf", and there is no such file; allowed are a path/],

@@ -1,4 +1,13 @@
-import { suggestion } from '../config/settings.ts';
+import { messageOf } from '@millrace/stdx';
+import {
+  describeSettings,
+  readSettings,
+  type Setting,
+  type Settings,
+  type SettingSources,
+  type SettingTable,
+  suggestion,
+} from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
 import { defaultModel } from '../models/default-model.ts';
 import { ensureModel } from '../models/ensure-model.ts';
@@ -10,28 +19,36 @@ const usage = `Usage: millrace models [list] [--json]             what is here
        millrace models pull [REF]                  fetch a model
        millrace models path [REF]                  the file that is served for it
        millrace models remove NAME                 remove a file that "list" shows, and what was made from it
-       millrace models tune [REF] [--again] [--all]  find the fastest encoding on this machine; --again measures
-                                                   what has been measured, --all times also what loses too much
+       millrace models tune [REF] [--again] [--all]  find the fastest encoding on this machine
 REF is hf:owner/repository/file.gguf, a path, or ${defaultModel.id}, which is also what no REF means.
 `;
 
+/** Flags of the command; each action takes some of them. */
+export const modelsSettings: Readonly<Record<'json' | 'again' | 'all' | 'help', Setting>> = {
+  json: { kind: 'switch', help: 'list: as JSON' },
+  again: { kind: 'switch', help: 'tune: measure what has been measured, too' },
+  all: { kind: 'switch', help: 'tune: time also what loses too much' },
+  help: { kind: 'switch', help: 'say this' },
+};
+
 interface Action {
-  readonly flags: readonly string[];
+  readonly flags: readonly (keyof typeof modelsSettings)[];
   readonly argumentsMax: number;
   readonly run: (given: Given, terminal: Terminal) => Promise<number>;
 }
 
 interface Given {
   readonly reference: string | undefined;
+  /** Those that are on. */
   readonly flags: ReadonlySet<string>;
 }
 
 const actions: Readonly<Record<string, Action>> = {
-  list: { flags: ['--json'], argumentsMax: 0, run: list },
+  list: { flags: ['json'], argumentsMax: 0, run: list },
   pull: { flags: [], argumentsMax: 1, run: pull },
   path: { flags: [], argumentsMax: 1, run: showPath },
   remove: { flags: [], argumentsMax: 1, run: remove },
-  tune: { flags: ['--again', '--all'], argumentsMax: 1, run: tune },
+  tune: { flags: ['again', 'all'], argumentsMax: 1, run: tune },
 };
 
 /** `millrace models`: what is in the cache, and what may be done with it. */
@@ -39,34 +56,45 @@ export async function runModelsCommand(
   args: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  if (args.includes('--help')) {
-    terminal.out(usage);
-    return 0;
-  }
   const [first, ...others] = args;
   const isNamed = first !== undefined && !first.startsWith('-');
   const name = isNamed ? first : 'list';
   const action = actions[name];
   if (action === undefined)
     throw refused(`there is no "models ${name}"${suggestion(name, Object.keys(actions))}`);
-  return action.run(readGiven(name, action, isNamed ? others : args), terminal);
+  const given = readGiven(name, isNamed ? others : args, terminal.env);
+  if (given.flags.has('help')) {
+    terminal.out(`${usage}\n${describeSettings(modelsSettings)}\n`);
+    return 0;
+  }
+  return action.run(given, terminal);
 }
 
-function readGiven(name: string, action: Action, args: readonly string[]): Given {
-  const flags = args.filter((arg) => arg.startsWith('-'));
-  const rest = args.filter((arg) => !arg.startsWith('-'));
-  const unknown = flags.find((flag) => !action.flags.includes(flag));
-  if (unknown !== undefined)
-    throw refused(`models ${name} has no flag ${unknown}${suggestion(unknown, action.flags)}`);
-  if (rest.length > action.argumentsMax)
-    throw refused(`models ${name} takes ${action.argumentsMax} arguments, not ${rest.length}`);
+/** The environment may hold twins of flags of other actions, which are left alone. */
+function readGiven(name: string, args: readonly string[], env: Terminal['env']): Given {
+  const action = actions[name];
+  const names = [...(action?.flags ?? []), 'help'] as const;
+  const table = Object.fromEntries(names.map((flag) => [flag, modelsSettings[flag]]));
+  const { values, rest } = settingsOf(table, { args, env });
+  const most = action?.argumentsMax ?? 0;
+  if (rest.length > most)
+    throw refused(`models ${name} takes ${most} arguments, not ${rest.length}`);
+  const flags = names.filter((flag) => values.get(flag) === true);
   return { reference: rest[0], flags: new Set(flags) };
+}
+
+function settingsOf(table: SettingTable, sources: SettingSources): Settings {
+  try {
+    return readSettings(table, sources);
+  } catch (error) {
+    throw refused(messageOf(error));
+  }
 }
 
 async function list({ flags }: Given, terminal: Terminal): Promise<number> {
   const models = await listModels(terminal.env, terminal.err);
   const folder = modelsFolder(terminal.env);
-  if (flags.has('--json')) {
+  if (flags.has('json')) {
     terminal.out(`${JSON.stringify({ folder, models }, null, 2)}\n`);
   } else if (models.length === 0) {
     terminal.out(
@@ -118,8 +146,8 @@ async function tune({ reference, flags }: Given, terminal: Terminal): Promise<nu
   const { tuneModel } = await import('../models/tune.ts');
   const { describeTuning } = await import('../models/tune-table.ts');
   const outcome = await tuneModel(path, terminal, {
-    isRepeated: flags.has('--again') || flags.has('--all'),
-    isComplete: flags.has('--all'),
+    isRepeated: flags.has('again') || flags.has('all'),
+    isComplete: flags.has('all'),
   });
   if (outcome.kind === 'known')
     terminal.out('It has been tuned on this machine; --again measures anew.\n');

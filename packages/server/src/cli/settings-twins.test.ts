@@ -9,7 +9,10 @@ import {
 } from '../config/settings.ts';
 import { chatSettings } from './chat-command.ts';
 import { configSettings } from './config-command.ts';
+import { doctorSettings } from './doctor-command.ts';
 import { engineCommandSettings } from './engine-command.ts';
+import { kernelSettings } from './kernel-command.ts';
+import { modelsSettings } from './models-command.ts';
 import { replaySettings } from './replay-command.ts';
 import { traceSettings } from './trace-command.ts';
 import { upSettings } from './up-command.ts';
@@ -17,7 +20,10 @@ import { upSettings } from './up-command.ts';
 const tables: Readonly<Record<string, SettingTable>> = {
   chat: chatSettings,
   config: configSettings,
+  doctor: doctorSettings,
   engine: engineCommandSettings,
+  kernel: kernelSettings,
+  models: modelsSettings,
   replay: replaySettings,
   trace: traceSettings,
   up: upSettings,
