@@ -38,6 +38,8 @@ type State =
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const chunkLineBytesMax = 1024;
+/** Digits of a chunk's size that are read without a string. */
+const plainDigitsMax = 8;
 const chunkStart = /^[0-9a-fA-F]{1,8}\r\n/;
 const lastChunk = Buffer.from('\r\n0\r\n\r\n');
 const chunkStates: ReadonlySet<State> = new Set(['chunk-size', 'chunk-data', 'chunk-end']);
@@ -154,7 +156,28 @@ export class MessageParser {
     }
   }
 
+  /** A chunk's end or its size, where it lies here whole and plain: the common case, without a string. Undefined otherwise. */
+  #stepChunkLine(bytes: Uint8Array, at: number): number | undefined {
+    if (this.#line !== '') return undefined;
+    const isEnd = this.#state === 'chunk-end';
+    if (!isEnd && this.#state !== 'chunk-size') return undefined;
+    let [size, end] = [0, at];
+    for (; !isEnd && end - at < plainDigitsMax; end++) {
+      const digit = hexDigitOf(bytes[end]);
+      if (digit === undefined) break;
+      size = size * 16 + digit;
+    }
+    if (bytes[end] !== carriageReturn || bytes[end + 1] !== lineFeed) return undefined;
+    if (!isEnd && end === at) return undefined;
+    this.#sink.onBytes(end + 2 - at);
+    if (isEnd) this.#state = 'chunk-size';
+    else this.#beginChunk(size);
+    return end + 2;
+  }
+
   #stepLine(bytes: Uint8Array, at: number): number {
+    const quick = this.#stepChunkLine(bytes, at);
+    if (quick !== undefined) return quick;
     const found = bytes.indexOf(lineFeed, at);
     const end = found < 0 ? bytes.length : found;
     const isHead = this.#state === 'head';
@@ -227,8 +250,12 @@ export class MessageParser {
       this.#loseFraming('framing-lost');
       return;
     }
-    this.#left = Number.parseInt(digits, 16);
-    this.#state = this.#left === 0 ? 'trailers' : 'chunk-data';
+    this.#beginChunk(Number.parseInt(digits, 16));
+  }
+
+  #beginChunk(bytes: number): void {
+    this.#left = bytes;
+    this.#state = bytes === 0 ? 'trailers' : 'chunk-data';
   }
 
   #bodyPieceEnds(): void {
@@ -253,6 +280,13 @@ export class MessageParser {
     this.lose();
     this.#sink.onLost(reason);
   }
+}
+
+function hexDigitOf(byte: number | undefined): number | undefined {
+  if (byte === undefined) return undefined;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : undefined;
 }
 
 function parseHead(lines: readonly string[]): MessageHead {

@@ -1,4 +1,4 @@
-import { openRingBuffer, type RingBuffer } from '@millrace/bpf';
+import { type BpfMap, openRingBuffer, type RingBuffer } from '@millrace/bpf';
 import { filtersOf, type RecordVisitor, type RingProbeName } from './probe-form.ts';
 import {
   type LossCounts,
@@ -15,6 +15,8 @@ export class RingProbe<Parts extends ProbeParts = ProbeParts> implements Disposa
   readonly parts: Parts;
   readonly #ring: RingBuffer;
   readonly #filter: ProbeFilter;
+  /** Kept, since finding a map costs several calls into the kernel and losses are asked for at every look. */
+  readonly #losses: BpfMap;
 
   /** Takes the parts over. Throws what @millrace/bpf throws. */
   constructor(name: RingProbeName, parts: Parts) {
@@ -22,6 +24,7 @@ export class RingProbe<Parts extends ProbeParts = ProbeParts> implements Disposa
     this.parts = parts;
     this.#filter = new ProbeFilter(parts, filtersOf[name]);
     try {
+      this.#losses = parts.map('losses');
       this.#ring = openRingBuffer(parts.map('events'), { wait: 'timer' });
     } catch (error) {
       parts[Symbol.dispose]();
@@ -69,7 +72,7 @@ export class RingProbe<Parts extends ProbeParts = ProbeParts> implements Disposa
   }
 
   losses(): LossCounts {
-    return sumLosses(this.parts.map('losses'));
+    return sumLosses(this.#losses);
   }
 
   [Symbol.dispose](): void {

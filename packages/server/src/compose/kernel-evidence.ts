@@ -61,11 +61,12 @@ export function hasSettled(record: RequestRecord, health: ConnectionHealth): boo
  * is written whole, what TCP has been given and what was seen differ by just that.
  */
 function offsetBase(record: RequestRecord, health: ConnectionHealth): number {
-  const differences = record.outputs.flatMap(({ timeNs, endOffset }) => {
+  let least = Infinity;
+  for (const { timeNs, endOffset } of record.outputs) {
     const written = health.writtenAfter(timeNs);
-    return written === undefined ? [] : [written - endOffset];
-  });
-  return differences.length === 0 ? 0 : Math.max(0, Math.min(...differences));
+    if (written !== undefined) least = Math.min(least, written - endOffset);
+  }
+  return least === Infinity ? 0 : Math.max(0, least);
 }
 
 function stampsOf(

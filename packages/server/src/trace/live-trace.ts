@@ -65,7 +65,9 @@ export class LiveTrace implements Disposable {
         this.#engines.add(tgids);
         this.#tls?.add(tgids);
       },
-      onRecord: (probe, record) => this.#recorder?.write(probe, record),
+      ...(recordPath === undefined
+        ? {}
+        : { onRecord: (probe, record) => this.#recorder?.write(probe, record) }),
     });
     this.#loop.addProcesses(watched.servers.map(({ tgid }) => tgid));
     if (recordPath === undefined) return;

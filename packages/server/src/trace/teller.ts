@@ -4,6 +4,7 @@ import {
   type MetricBuckets,
   otlpNames,
   RequestMetrics,
+  type RequestRecord,
   TimeBuckets,
 } from '@millrace/probes';
 import { otlpMetrics } from '@millrace/telemetry';
@@ -66,16 +67,23 @@ export class Teller {
     const { terminal, form, requestsMax, epochNs, onEnough } = this.#options;
     if (this.#told >= requestsMax) return;
     this.#told++;
-    this.#metrics.observe(record, attribution.causes);
-    const { firstOutputNs, startNs } = record;
-    if (firstOutputNs !== undefined) this.#firstTokens.add(startNs, '', firstOutputNs - startNs);
-    if (form === 'text' || form === 'json') {
+    if (form === 'prometheus' || form === 'otlp') {
+      this.#metrics.observe(record, attribution.causes);
+    } else {
+      this.#noteFirstToken(record);
       const command = this.#commandOf(record.tgid);
       const line = traceLineOf(request, { epochNs, command });
       this.#clearStatus();
       terminal.out(form === 'json' ? `${JSON.stringify(line)}\n` : traceTextOf(line));
     }
     if (this.#told === requestsMax) onEnough();
+  }
+
+  /** Only the line below the last request tells of it. */
+  #noteFirstToken({ firstOutputNs, startNs }: RequestRecord): void {
+    const { form, terminal } = this.#options;
+    if (firstOutputNs === undefined || form !== 'text' || !terminal.isInteractive) return;
+    this.#firstTokens.add(startNs, '', firstOutputNs - startNs);
   }
 
   /** Tells metrics that are due, and keeps a line below the last request where there is a terminal that can. */

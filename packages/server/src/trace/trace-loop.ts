@@ -35,6 +35,9 @@ interface LoopOptions {
 
 /** How often rings are looked at. A request is told one look after its end, when all evidence has come. */
 const lookMs = 20;
+/** How often where nothing came for a while and nothing waits to be told. */
+const lookMsIdle = 50;
+const quietLooksMin = 25;
 const recordsPerLookMax = 262_144;
 /** How often further servers are looked for. */
 const searchMs = 2_000;
@@ -54,6 +57,8 @@ export class TraceLoop implements Disposable {
   readonly #processes = new Set<number>();
   #probes: readonly RingProbe[];
   #meter: ProbeMeter | undefined;
+  /** Looks in a row that found nothing. */
+  #quietLooks = 0;
 
   constructor(options: LoopOptions) {
     this.#options = options;
@@ -80,9 +85,10 @@ export class TraceLoop implements Disposable {
     while (!signal.aborted) {
       this.#look();
       onLook();
-      await sleep(lookMs, undefined, { signal }).catch(() => undefined);
-      sinceSearchMs += lookMs;
-      sinceMeterMs += lookMs;
+      const restMs = this.#quietLooks < quietLooksMin ? lookMs : lookMsIdle;
+      await sleep(restMs, undefined, { signal }).catch(() => undefined);
+      sinceSearchMs += restMs;
+      sinceMeterMs += restMs;
       if (sinceMeterMs >= meterEveryMs) sinceMeterMs = 0;
       this.#mind(sinceMeterMs);
       if (sinceSearchMs < searchMs) continue;
@@ -112,15 +118,17 @@ export class TraceLoop implements Disposable {
     const { pipeline } = this.#options;
     // What finished before this look has had all its evidence by now.
     pipeline.flush();
-    for (const probe of this.#probes) this.#drain(probe);
+    let found = pipeline.waitingRequests;
+    for (const probe of this.#probes) found += this.#drain(probe);
+    this.#quietLooks = found === 0 ? this.#quietLooks + 1 : 0;
     this.#addLosses();
     this.addProcesses(pipeline.processes);
   }
 
-  #drain(probe: RingProbe): void {
+  #drain(probe: RingProbe): number {
     const { onRecord, pipeline } = this.#options;
     const { name } = probe;
-    probe.drain((view, offset, byteLength) => {
+    return probe.drain((view, offset, byteLength) => {
       onRecord?.(name, { view, offset, byteLength });
       pipeline.push(name, view, { offset, byteLength });
     }, recordsPerLookMax);

@@ -66,6 +66,11 @@ export class TracePipeline {
     return this.#assembly.counts.openRequests;
   }
 
+  /** Requests that have finished and wait for the rest of their evidence. */
+  get waitingRequests(): number {
+    return this.#waiting.length;
+  }
+
   /** Processes that have answered on a watched connection. */
   get processes(): ReadonlySet<number> {
     return this.#processes;
