@@ -228,6 +228,45 @@ test('an answer that outgrows its stream goes on in a longer one', async (t) => 
   assert.equal(usage?.completionTokens, 300);
 });
 
+test('64 answers are computed at once', async (t) => {
+  const engine = await openEngine(t, { tokenMsMax: 60_000, sequencesMax: 64 });
+  if (engine === undefined) return;
+  let most = 0;
+  const looking = setInterval(() => {
+    most = Math.max(most, metric(engine, 'vllm:num_requests_running'));
+  }, 20);
+  const prompts = Array.from({ length: 64 }, (_, at) => `${at} ${wordsOf(at, 12)}`);
+  const results = await Promise.all(
+    prompts.map((prompt) => answer(engine, prompt, { maxTokens: 48 })),
+  );
+  clearInterval(looking);
+  assert.equal(most, 64);
+  for (const { usage } of results) assert.equal(usage?.completionTokens, 48);
+});
+
+test("a prompt may fill the model's own context but for one token, and an answer ends where the context does", async (t) => {
+  const engine = await openEngine(t, { contextTokensMax: 8192, tokenMsMax: 60_000 });
+  if (engine === undefined) return;
+  assert.equal(engine.model.contextTokensMax, 8192);
+  const tokens = engine.model.vocabulary.tokenize(wordsOf(5, 9_000), {
+    addSpecial: true,
+    parseSpecial: true,
+  });
+  const ask = (length: number): GenerationRequest =>
+    requestOf(engine, '', { prompt: tokens.slice(0, length), maxTokens: 4 });
+  const whole = await collect(submit(engine, ask(8191)));
+  assert.deepEqual(
+    [whole.usage?.promptTokens, whole.usage?.completionTokens],
+    [8191, 1],
+    'one token is left',
+  );
+  const refused = engine.submit(ask(8192));
+  assert.deepEqual(
+    [refused.kind, refused.kind === 'rejected' && 'limit' in refused && refused.limit],
+    ['rejected', 8191],
+  );
+});
+
 test('one tenant is never served from the cells of another where tenants are isolated', async (t) => {
   const engine = await openEngine(t, { isolatesTenants: true });
   if (engine === undefined) return;
