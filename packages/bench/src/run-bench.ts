@@ -61,8 +61,17 @@ const withoutModel: Readonly<
 
 /** Runs a measurement; resolves to the exit status. Missing a goal is no failure: it is told. */
 export async function runBench(args: readonly string[], terminal: BenchTerminal): Promise<number> {
-  const { values, positionals } = parseBenchArgs(args);
+  const parsed = parseBenchArgs(args);
+  if ('problem' in parsed) {
+    terminal.err(`millrace bench: ${parsed.problem}\n${usage}`);
+    return 2;
+  }
+  const { values, positionals } = parsed;
   const [name] = positionals;
+  if (values.help) {
+    terminal.out(usage);
+    return 0;
+  }
   const ofItself = withoutModel[name ?? ''];
   if (ofItself !== undefined) return await ofItself(args, terminal, values);
   const { model } = values;
@@ -295,11 +304,22 @@ interface BenchArgs {
     readonly quick: boolean;
     readonly continue: boolean;
     readonly install: boolean;
+    readonly help: boolean;
   };
   readonly positionals: readonly string[];
 }
 
-function parseBenchArgs(args: readonly string[]): BenchArgs {
+/** A flag that is unknown or lacks its value is told, with what there is. */
+function parseBenchArgs(args: readonly string[]): BenchArgs | { readonly problem: string } {
+  try {
+    return readBenchArgs(args);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return { problem: error.message };
+  }
+}
+
+function readBenchArgs(args: readonly string[]): BenchArgs {
   return parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -316,6 +336,7 @@ function parseBenchArgs(args: readonly string[]): BenchArgs {
       quick: { type: 'boolean', default: false },
       continue: { type: 'boolean', default: false },
       install: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
       threads: { type: 'string', default: String(availableParallelism()) },
     },
   });

@@ -156,7 +156,7 @@ test('greedy answers survive preemption and recomputation', async (t) => {
   const modelPath = requireTestModel(t);
   if (modelPath === undefined) return;
   keepAliveFor(t);
-  const load = { promptCount: 16, outputTokens: 60 };
+  const load = { promptCount: 64, outputTokens: 24 };
   const common = { modelPath, contextTokensMax: 256, threads };
   const alone = { ...common, sequencesMax: 1, reusesPrefixes: false, hostCacheBytesMax: 0 };
   const reference = await answers(alone, { ...load, concurrency: 1 });

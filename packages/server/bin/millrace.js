@@ -5,6 +5,7 @@ import module from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { continueAs, findPinnedNode, refusalOfNode, requireNode } from './pinned-node.js';
 
 const self = fileURLToPath(import.meta.url);
@@ -32,10 +33,22 @@ if (binary === undefined) {
 }
 
 async function run() {
+  makeNothingOld();
   keepCompiled();
   const entry = isClone ? source : join(folder, 'dist', 'cli', 'main.js');
   const { main } = await import(pathToFileURL(entry).href);
   process.exitCode = await main(process.argv.slice(2));
+}
+
+/**
+ * Has whatever the program allocates begin its life in young memory. V8 else watches, for each place in the code that
+ * makes objects, how many of them survive a collection, and where that are many it makes the next ones in old memory. What a
+ * request has survives now and then because it is under way, not because it will live long; once one of its objects is
+ * made old, it holds all others until old memory is collected, so that more survive, and that goes on by itself. What is
+ * compiled is kept by flags, so they are set before anything else.
+ */
+function makeNothingOld() {
+  setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
 /**

@@ -8,7 +8,6 @@ import {
   type RegistrySnapshot,
 } from '@millrace/telemetry';
 import { type AdminRoute, errorAnswer } from '../admin/admin-route.ts';
-import { makeNothingOld } from './lane-heap.ts';
 import {
   type FromLane,
   laneProtocol,
@@ -107,7 +106,6 @@ export class LaneCrew implements AsyncDisposable {
     const { listen } = this.#options;
     const lanes = await lanesThatCanListen(this.#options);
     this.#isShared = lanes > 1;
-    makeNothingOld();
     const isOpenPort = 'port' in listen && listen.port === 0;
     if (this.#isShared && !isOpenPort) await claimPlace(listen);
     try {

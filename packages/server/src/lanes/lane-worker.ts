@@ -3,7 +3,6 @@ import { GatewayError, type GatewayErrorCode, type ListenPlace } from '@millrace
 import { assert, messageOf } from '@millrace/stdx';
 import type { RegistrySnapshot } from '@millrace/telemetry';
 import { ServerError } from '../errors.ts';
-import { laneHeapLimits } from './lane-heap.ts';
 import {
   type FromLane,
   laneProtocol,
@@ -19,6 +18,9 @@ export interface LaneWorkerOptions {
   readonly program: URL;
   readonly onAsk: (ask: FromLane & { readonly kind: 'ask' }) => void;
 }
+
+/** Most memory of a lane's own heap, in MB; buffers of requests and answers are outside of it. */
+const heapLimits = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 24 };
 
 /** One life of a lane: the thread as control sees it. */
 export class LaneWorker {
@@ -40,7 +42,7 @@ export class LaneWorker {
     this.#worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(run)}`), {
       workerData: setup,
       name: `lane ${setup.lane}`,
-      resourceLimits: laneHeapLimits,
+      resourceLimits: heapLimits,
     });
     this.listening = this.#listened.promise;
     // Whoever started it waits for this; one that is started again is heard of by its end.
