@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { requireCommand, requireKernel } from '@millrace/bpf/testing';
 import type { RequestRecord } from '../requests/request-record.ts';
+import { askSecretly } from '../testing/ask-secretly.ts';
 import { drainedRequests } from '../testing/drained-requests.ts';
 import { openTlsProbe, watchTls } from './tls-probe.ts';
 
@@ -42,21 +43,6 @@ function requireCertificate(t: TestContext): string | undefined {
     { stdio: 'ignore' },
   );
   return folder;
-}
-
-async function ask(port: number): Promise<void> {
-  const request = https.request({
-    port,
-    host: '127.0.0.1',
-    path: '/v1/chat/completions',
-    method: 'POST',
-    rejectUnauthorized: false,
-    agent: false,
-  });
-  request.end('{"model":"secret","stream":true,"messages":[]}');
-  const [response] = (await once(request, 'response')) as [IncomingMessage];
-  response.resume();
-  await once(response, 'end');
 }
 
 function check(
@@ -105,7 +91,7 @@ test("OpenSSL within node's own program", async (t) => {
   const pid = child.pid ?? 0;
   assert.equal(watchTls(probe, { pid, path: process.execPath }), undefined);
   const port = Number(String(piece));
-  await ask(port);
+  await askSecretly(port);
   check(drainedRequests(probe), { tgid: pid, port });
 });
 

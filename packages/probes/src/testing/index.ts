@@ -1,1 +1,2 @@
+export { askSecretly } from './ask-secretly.ts';
 export { calmTcp } from './calm-tcp.ts';

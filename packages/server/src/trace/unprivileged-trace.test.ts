@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -12,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { capabilitiesOf } from '@millrace/bpf';
 import { requireKernel } from '@millrace/bpf/testing';
 import { makeIdentity } from '@millrace/gateway/testing';
+import { askSecretly } from '@millrace/probes/testing';
 import { runTraceCommand } from '../cli/trace-command.ts';
 import { FakeTerminal } from '../testing/fake-terminal.ts';
 import { startLocalServer } from '../testing/local-server.ts';
@@ -133,18 +133,7 @@ test('a server that starts later is followed behind TLS without privileges', asy
   const port = Number(String(line));
   // It looks for servers every two seconds, and knows a process by its first answer.
   for (let tries = 0; tries < 150 && !out.includes('"secret"'); tries += 1) {
-    const request = https.request({
-      port,
-      host: '127.0.0.1',
-      path: '/v1/chat/completions',
-      method: 'POST',
-      rejectUnauthorized: false,
-      agent: false,
-    });
-    request.end('{"model":"secret","messages":[],"stream":true}');
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    response.resume();
-    await once(response, 'end');
+    await askSecretly(port);
     await sleep(200);
   }
   assert.match(out, new RegExp(`127\\.0\\.0\\.1:${port}`), err);
