@@ -1,15 +1,16 @@
 import type { EngineKind } from './engine-kind.ts';
-import { readSamples, type Sample } from './prometheus-text.ts';
+import { readSamples } from './prometheus-text.ts';
 
-/** Where an engine says how many tokens its KV cache has room for: one metric, two to be multiplied, or two labels of one. */
+/** Where an engine says how much its KV cache has room for. */
 type CacheMetrics =
-  | { readonly tokens: string }
-  | { readonly blocks: string; readonly tokensPerBlock: string }
+  /** A metric that counts tokens, or blocks of as many as another metric tells. */
+  | { readonly count: string; readonly tokensEach?: string }
+  /** A metric whose labels tell blocks, and tokens in each. */
   | { readonly info: string; readonly blocksLabel: string; readonly tokensLabel: string };
 
 /** By the engines' own documents, but for ours. An engine that tells none of it keeps what it has, as far as anybody knows. */
 const cacheMetrics: Readonly<Partial<Record<EngineKind, CacheMetrics>>> = {
-  millrace: { tokens: 'millrace_engine_cache_tokens_max' },
+  millrace: { count: 'millrace_engine_cache_tokens_max' },
   vllm: {
     info: 'vllm:cache_config_info',
     blocksLabel: 'num_gpu_blocks',
@@ -21,8 +22,8 @@ const cacheMetrics: Readonly<Partial<Record<EngineKind, CacheMetrics>>> = {
     tokensLabel: 'page_size',
   },
   'tensorrt-llm': {
-    blocks: 'trtllm_kv_cache_max_blocks',
-    tokensPerBlock: 'trtllm_kv_cache_tokens_per_block',
+    count: 'trtllm_kv_cache_max_blocks',
+    tokensEach: 'trtllm_kv_cache_tokens_per_block',
   },
 };
 
@@ -30,26 +31,27 @@ const cacheMetrics: Readonly<Partial<Record<EngineKind, CacheMetrics>>> = {
 export function readCacheTokens(kind: EngineKind, text: string): number | undefined {
   const metrics = cacheMetrics[kind];
   if (metrics === undefined) return undefined;
-  const names = 'info' in metrics ? [metrics.info] : Object.values(metrics);
-  const samples = readSamples(text, new Set(names));
-  const tokens = 'info' in metrics ? tokensOfInfo(samples, metrics) : product(samples, names);
+  const tokens = 'info' in metrics ? tokensOfInfo(text, metrics) : tokensOfCount(text, metrics);
   return Number.isSafeInteger(tokens) && tokens > 0 ? tokens : undefined;
 }
 
 function tokensOfInfo(
-  samples: readonly Sample[],
-  metrics: { readonly blocksLabel: string; readonly tokensLabel: string },
+  text: string,
+  { info, blocksLabel, tokensLabel }: Extract<CacheMetrics, { readonly info: string }>,
 ): number {
-  return samples.reduce(
-    (sum, { labels }) =>
-      sum + Number(labels[metrics.blocksLabel]) * Number(labels[metrics.tokensLabel]),
+  return readSamples(text, new Set([info])).reduce(
+    (sum, { labels }) => sum + Number(labels[blocksLabel]) * Number(labels[tokensLabel]),
     0,
   );
 }
 
-/** What each of these metrics is of adds up over ranks where it is first named, and is the same for all where it is second. */
-function product(samples: readonly Sample[], [first, second]: readonly string[]): number {
-  const sum = samples.reduce((total, { name, value }) => total + (name === first ? value : 0), 0);
-  if (second === undefined) return sum;
-  return sum * (samples.find(({ name }) => name === second)?.value ?? Number.NaN);
+/** Counts add up over ranks; blocks are equally large on all. */
+function tokensOfCount(
+  text: string,
+  { count, tokensEach }: Extract<CacheMetrics, { readonly count: string }>,
+): number {
+  const sum = readSamples(text, new Set([count])).reduce((total, { value }) => total + value, 0);
+  if (tokensEach === undefined) return sum;
+  const [each] = readSamples(text, new Set([tokensEach]));
+  return sum * (each?.value ?? Number.NaN);
 }
