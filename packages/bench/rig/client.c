@@ -55,7 +55,7 @@ static struct {
   long prompts;
   struct connection *all, **idle;
   long idle_used;
-  struct samples latency, event_latency;
+  struct samples latency, first_latency, event_latency;
 } state;
 
 static int in_window(void) { return state.is_measuring && !state.is_over; }
@@ -197,8 +197,10 @@ static void take_line(struct connection *connection, const char *line, size_t le
     connection->is_done_seen = 1;
     return;
   }
-  if (connection->events++ == 0) state.held++;
+  int is_first = connection->events++ == 0;
+  if (is_first) state.held++;
   if (!in_window()) return;
+  if (is_first && connection->intended_ns >= state.window_ns) sample(&state.first_latency, now_ns() - connection->intended_ns);
   state.events++;
   const char *mark = memmem(line, length, "\"ns-", 4);
   if (mark != NULL) sample(&state.event_latency, now_ns() - strtoull(mark + 4, NULL, 10));
@@ -345,6 +347,7 @@ static void print_results(void) {
          (unsigned long long)state.error_connect, (unsigned long long)state.error_closed, (unsigned long long)state.error_status,
          (unsigned long long)state.error_size, (unsigned long long)state.error_events, (unsigned long long)state.error_protocol);
   print_samples("latencyUs", &state.latency);
+  print_samples("firstLatencyUs", &state.first_latency);
   print_samples("eventLatencyUs", &state.event_latency);
   printf("}\n");
   fflush(stdout);

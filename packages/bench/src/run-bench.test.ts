@@ -37,3 +37,9 @@ test('a model that is not there is named', async () => {
   assert.equal(status, 2);
   assert.match(err, /^There is no file \/nowhere\.gguf\./);
 });
+
+test('a part of a measurement that there is not is named, with those that there are', async () => {
+  const { status, err } = await told('kernel', '--only', 'latency,disk');
+  assert.equal(status, 2);
+  assert.match(err, /"disk"; there are: programs, ring, latency\./);
+});

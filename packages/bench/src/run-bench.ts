@@ -5,7 +5,7 @@ import { benchEngine, chosenParts, engineParts } from './bench-engine.ts';
 import { measureAttribution } from './compare/attribution.ts';
 import type { BenchContext } from './compare/comparison.ts';
 import { gatewayChoices, measureGateways } from './compare/gateway.ts';
-import { measureKernel } from './compare/kernel.ts';
+import { kernelParts, measureKernel } from './compare/kernel.ts';
 import { measureKernelView } from './compare/kernel-view.ts';
 import { measureChaos } from './compare/chaos.ts';
 import { compareRouting } from './compare/routing.ts';
@@ -34,7 +34,7 @@ const usage = `Usage: millrace bench engine [--only ${engineParts.join(',')}]
        millrace bench attribution [--seeds 1-30] [--only outage,cpu-hog,…] [--minutes 30] [--continue] [--replay]
        millrace bench chaos [--requests 100000]
        millrace bench trace [--requests 1000] [--rounds 3] [--model FILE]
-       millrace bench kernel [--rounds 3] [--seconds 5]
+       millrace bench kernel [--only ${kernelParts.join(',')}] [--rounds 3] [--seconds 5]
 
 Measures side by side in one run, prints a table and writes it to results/. --continue adds rounds, or sides, to the table that is
 there; --install lets peers of several GB be installed.
@@ -278,9 +278,13 @@ async function benchTrace(
 async function benchKernel(
   args: readonly string[],
   terminal: BenchTerminal,
-  values: { readonly rounds: string; readonly seconds: string },
+  values: BenchArgs['values'],
 ): Promise<number> {
+  const only = values.only?.split(',') ?? [];
+  const unknown = only.find((word) => !kernelParts.includes(word));
+  if (unknown !== undefined) return refuseWord(terminal, unknown, kernelParts);
   const found = await measureKernel({
+    only,
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     onProgress: (text) => terminal.err(`${text}\n`),

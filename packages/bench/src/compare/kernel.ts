@@ -3,11 +3,14 @@ import { comparedPrograms, measurePrograms } from '../kernel/program-cost.ts';
 import { type RateRun, runAtRate } from '../kernel/ring-rate.ts';
 import { type Figure, type Goal, median } from '../report/report.ts';
 import type { Comparison } from './comparison.ts';
+import { measureStreamLatency } from './stream-latency.ts';
 
 /** What the measurement of the kernel's side needs. */
 export interface KernelContext {
+  /** Names of `kernelParts`; all of them where there is none. */
+  readonly only: readonly string[];
   readonly rounds: number;
-  /** Seconds that events come at each rate. */
+  /** Seconds that events come at each rate, and of a window of latency. */
   readonly seconds: number;
   readonly onProgress: (text: string) => void;
 }
@@ -19,30 +22,52 @@ const programRoundsPerRound = 7;
 const perCpuNsMax = 12;
 const readerUsMax = 3;
 
-/** What programs of probes cost, part by part, and how fast one reader takes events from a ring. */
+const streams = 1_000;
+const pairsPerRound = 2;
+
+/** What can be measured by itself. */
+export const kernelParts: readonly string[] = ['programs', 'ring', 'latency'];
+
+/**
+ * What programs of probes cost, part by part, how fast one reader takes events from a ring, and what all of it changes
+ * for clients of many streams.
+ */
 export async function measureKernel(context: KernelContext): Promise<Comparison> {
-  const file = new URL('../../bpf/kernel-cost.bpf.o', import.meta.url);
-  prepareBpffs();
-  using loaded = loadObject(readSignedObject(file, { trustsDevelopmentKey: true }));
-  const cost = programCosts(loaded, context);
+  const chosen = context.only.length === 0 ? kernelParts : context.only;
+  const found: Comparison[] = [];
+  if (chosen.some((part) => part !== 'latency')) {
+    const file = new URL('../../bpf/kernel-cost.bpf.o', import.meta.url);
+    prepareBpffs();
+    using loaded = loadObject(readSignedObject(file, { trustsDevelopmentKey: true }));
+    if (chosen.includes('programs')) found.push(programCosts(loaded, context));
+    if (chosen.includes('ring')) found.push(await ringCurves(loaded, context));
+  }
+  if (chosen.includes('latency')) {
+    const pairs = context.rounds * pairsPerRound;
+    found.push(await measureStreamLatency({ ...context, streams, pairs }));
+  }
+  return {
+    figures: found.flatMap(({ figures }) => figures),
+    goals: found.flatMap(({ goals }) => goals),
+    notes: found.flatMap(({ notes }) => notes),
+  };
+}
+
+async function ringCurves(loaded: LoadedObject, context: KernelContext): Promise<Comparison> {
   const timer = await curve(loaded, context, { wait: 'timer', among: rates });
   const epoll = await curve(loaded, context, { wait: 'epoll', among: [goalRate] });
   const runs = [...timer, ...epoll];
   return {
-    figures: [...cost.figures, ...timer.flatMap(figuresOf), ...epoll.flatMap(figuresOf)],
-    goals: [...cost.goals, ...ringGoals(timer)],
+    figures: [...timer.flatMap(figuresOf), ...epoll.flatMap(figuresOf)],
+    goals: ringGoals(timer),
     notes: [
-      'Programs run a million times a call by BPF_PROG_TEST_RUN, in turns; "above empty" is the difference to the empty program of the same round. What it costs to get to a program, as a trap or a tracepoint does, is not in it.',
       'Samples of 64 bytes into a ring of 4 MiB, in bursts a quarter of a millisecond apart, from one processor; one reader process on another, which takes every field and keeps a histogram. Its CPU is that of its whole process, user and system, from when it is ready, and so has the time that it waits and ends.',
       `Order: ${runs.reduce((sum, { found }) => sum + found.reduce((count, run) => count + run.outOfOrder, 0), 0)} events out of order; accounts that do not add up: ${runs.flatMap(({ found }) => found).filter((run) => run.attempted !== run.delivered + run.dropped).length}.`,
     ],
   };
 }
 
-function programCosts(
-  loaded: LoadedObject,
-  { rounds, onProgress }: KernelContext,
-): Pick<Comparison, 'figures' | 'goals'> {
+function programCosts(loaded: LoadedObject, { rounds, onProgress }: KernelContext): Comparison {
   onProgress('programs');
   const found = measurePrograms(loaded, rounds * programRoundsPerRound);
   const empty = found.get('empty') ?? [];
@@ -72,6 +97,9 @@ function programCosts(
         reached: hash - perCpu,
         isMet: perCpu < hash,
       },
+    ],
+    notes: [
+      'Programs run a million times a call by BPF_PROG_TEST_RUN, in turns; "above empty" is the difference to the empty program of the same round. What it costs to get to a program, as a trap or a tracepoint does, is not in it.',
     ],
   };
 }

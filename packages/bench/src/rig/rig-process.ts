@@ -13,6 +13,9 @@ export interface ClientResult {
   readonly unfinished: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly latencyUs: Percentiles;
+  /** From when a request was meant to go until its first event came. */
+  readonly firstLatencyUs: Percentiles;
+  /** From the time that the upstream wrote into an event until it came. */
   readonly eventLatencyUs: Percentiles;
 }
 
