@@ -26,11 +26,40 @@ struct engine_steps {
 
 struct device_calls {
   __u64 launches;
+  // Of whole graphs, each of which starts many kernels.
+  __u64 graph_launches;
   __u64 copies_to_device;
   __u64 bytes_to_device;
   __u64 copies_from_device;
   __u64 bytes_from_device;
+  __u64 copies_within_device;
+  __u64 bytes_within_device;
+  // Whose call does not say where its addresses lie.
+  __u64 copies_either_way;
+  __u64 bytes_either_way;
 };
+
+// CUDA_MEMCPY2D of cuda.h.
+struct rows_end {
+  __u64 x_bytes;
+  __u64 y;
+  __u32 memory_type;
+  __u32 padding;
+  __u64 host;
+  __u64 device;
+  __u64 array;
+  __u64 pitch_bytes;
+};
+
+struct rows_copy {
+  struct rows_end from;
+  struct rows_end to;
+  __u64 width_bytes;
+  __u64 height;
+};
+
+// CUmemorytype of cuda.h.
+enum { MEMORY_OF_HOST = 1, MEMORY_OF_DEVICE = 2, MEMORY_OF_ARRAY = 3 };
 
 // Keeps the types in BTF.
 const struct engine_steps *unused_engine_steps __attribute__((unused));
@@ -128,7 +157,14 @@ int on_launch(void *context) {
   return 0;
 }
 
-// cuMemcpyHtoD(device, host, bytes, …)
+SEC("uprobe")
+int on_graph_launch(void *context) {
+  struct device_calls *sums = device_sums();
+  if (sums) sums->graph_launches++;
+  return 0;
+}
+
+// cuMemcpyHtoD(device, host, bytes, …), and so the others: how much is the third argument of all that copy in one piece.
 SEC("uprobe")
 int on_copy_to_device(struct pt_regs *registers) {
   struct device_calls *sums = device_sums();
@@ -138,13 +174,63 @@ int on_copy_to_device(struct pt_regs *registers) {
   return 0;
 }
 
-// cuMemcpyDtoH(host, device, bytes, …)
 SEC("uprobe")
 int on_copy_from_device(struct pt_regs *registers) {
   struct device_calls *sums = device_sums();
   if (!sums) return 0;
   sums->copies_from_device++;
   sums->bytes_from_device += registers->dx;
+  return 0;
+}
+
+SEC("uprobe")
+int on_copy_within_device(struct pt_regs *registers) {
+  struct device_calls *sums = device_sums();
+  if (!sums) return 0;
+  sums->copies_within_device++;
+  sums->bytes_within_device += registers->dx;
+  return 0;
+}
+
+SEC("uprobe")
+int on_copy_either_way(struct pt_regs *registers) {
+  struct device_calls *sums = device_sums();
+  if (!sums) return 0;
+  sums->copies_either_way++;
+  sums->bytes_either_way += registers->dx;
+  return 0;
+}
+
+static __always_inline bool is_on_device(__u32 memory_type) {
+  return memory_type == MEMORY_OF_DEVICE || memory_type == MEMORY_OF_ARRAY;
+}
+
+static __always_inline void count_rows(struct device_calls *sums, struct rows_copy *copy) {
+  __u64 bytes = copy->width_bytes * copy->height;
+  bool from_device = is_on_device(copy->from.memory_type);
+  bool to_device = is_on_device(copy->to.memory_type);
+  if (from_device && to_device) {
+    sums->copies_within_device++;
+    sums->bytes_within_device += bytes;
+  } else if (to_device && copy->from.memory_type == MEMORY_OF_HOST) {
+    sums->copies_to_device++;
+    sums->bytes_to_device += bytes;
+  } else if (from_device && copy->to.memory_type == MEMORY_OF_HOST) {
+    sums->copies_from_device++;
+    sums->bytes_from_device += bytes;
+  } else {
+    sums->copies_either_way++;
+    sums->bytes_either_way += bytes;
+  }
+}
+
+// cuMemcpy2D(copy, …)
+SEC("uprobe")
+int on_copy_of_rows(struct pt_regs *registers) {
+  struct device_calls *sums = device_sums();
+  struct rows_copy copy = {};
+  if (!sums || bpf_probe_read_user(&copy, sizeof(copy), (void *)registers->di)) return 0;
+  count_rows(sums, &copy);
   return 0;
 }
 

@@ -11,15 +11,36 @@ export interface EngineSteps {
   readonly batch: readonly number[];
 }
 
-/** What went through CUDA's calls. */
+/** What went through the calls of CUDA's driver. */
 export interface DeviceCalls {
+  /** Of single kernels. */
   readonly launches: number;
+  /** Of whole graphs, each of which starts many kernels. */
+  readonly graphLaunches: number;
   readonly copiesToDevice: number;
   readonly bytesToDevice: number;
   readonly copiesFromDevice: number;
   readonly bytesFromDevice: number;
+  readonly copiesWithinDevice: number;
+  readonly bytesWithinDevice: number;
+  /** Copies whose call does not say where its addresses lie, as `cuMemcpyAsync` does not. */
+  readonly copiesEitherWay: number;
+  readonly bytesEitherWay: number;
 }
 
+/** In the order of struct device_calls. */
+const deviceNumbers = [
+  'launches',
+  'graphLaunches',
+  'copiesToDevice',
+  'bytesToDevice',
+  'copiesFromDevice',
+  'bytesFromDevice',
+  'copiesWithinDevice',
+  'bytesWithinDevice',
+  'copiesEitherWay',
+  'bytesEitherWay',
+] as const satisfies readonly (keyof DeviceCalls)[];
 const latencySlots = 320;
 const batchSlots = 24;
 const subSlots = 8;
@@ -42,14 +63,11 @@ export function readEngineSteps(values: readonly Uint8Array[]): EngineSteps {
 
 /** Adds up what each processor has counted (struct device_calls of engine.bpf.c). */
 export function readDeviceCalls(values: readonly Uint8Array[]): DeviceCalls {
-  const [
-    launches = 0,
-    copiesToDevice = 0,
-    bytesToDevice = 0,
-    copiesFromDevice = 0,
-    bytesFromDevice = 0,
-  ] = addUp(values, 5);
-  return { launches, copiesToDevice, bytesToDevice, copiesFromDevice, bytesFromDevice };
+  const sums = addUp(values, deviceNumbers.length);
+  return Object.fromEntries(deviceNumbers.map((name, at) => [name, sums[at] ?? 0])) as Record<
+    (typeof deviceNumbers)[number],
+    number
+  >;
 }
 
 /** The latency below which the share `q` of steps lies, in nanoseconds, to an eighth of a power of two; NaN without steps. */

@@ -28,13 +28,39 @@ interface Place {
 
 const filter: readonly FilterMap[] = ['targets', 'target_marks'];
 const cuda = { library: 'cudaPath', isReturn: false } as const;
+/**
+ * The runtime asks the driver for the newest of these; those that end in `_ptsz` and `_ptds` are of programs that were
+ * compiled for a default stream of each thread (cuda.h, CUDA_API_PER_THREAD_DEFAULT_STREAM).
+ */
 const places: Readonly<Record<string, Place>> = {
   on_decode: { library: 'llamaPath', symbols: ['llama_decode'], isReturn: false },
   on_decoded: { library: 'llamaPath', symbols: ['llama_decode'], isReturn: true },
-  on_launch: { ...cuda, symbols: ['cuLaunchKernel', 'cuLaunchKernelEx'] },
-  on_copy_to_device: { ...cuda, symbols: ['cuMemcpyHtoD_v2', 'cuMemcpyHtoDAsync_v2'] },
-  on_copy_from_device: { ...cuda, symbols: ['cuMemcpyDtoH_v2', 'cuMemcpyDtoHAsync_v2'] },
+  on_launch: {
+    ...cuda,
+    symbols: ofEachStream(['cuLaunchKernel', 'cuLaunchKernelEx', 'cuLaunchCooperativeKernel']),
+  },
+  on_graph_launch: { ...cuda, symbols: ofEachStream(['cuGraphLaunch']) },
+  on_copy_to_device: { ...cuda, symbols: copiesOf('cuMemcpyHtoD') },
+  on_copy_from_device: { ...cuda, symbols: copiesOf('cuMemcpyDtoH') },
+  on_copy_within_device: { ...cuda, symbols: copiesOf('cuMemcpyDtoD') },
+  on_copy_either_way: {
+    ...cuda,
+    symbols: ['cuMemcpy', 'cuMemcpy_ptds', ...ofEachStream(['cuMemcpyAsync'])],
+  },
+  on_copy_of_rows: {
+    ...cuda,
+    symbols: [...copiesOf('cuMemcpy2D'), ...copiesOf('cuMemcpy2DUnaligned')],
+  },
 };
+
+function ofEachStream(symbols: readonly string[]): readonly string[] {
+  return symbols.flatMap((symbol) => [symbol, `${symbol}_ptsz`]);
+}
+
+/** One that waits, and one that does not; a library lacks what CUDA does not have of them. */
+function copiesOf(call: string): readonly string[] {
+  return [`${call}_v2`, `${call}_v2_ptds`, ...ofEachStream([`${call}Async_v2`])];
+}
 
 /** Steps of the engines that it is attached to, and their calls to CUDA, counted where they happen. Disposing detaches. */
 export class EngineProbe<Parts extends ProbeParts = ProbeParts> implements Disposable {

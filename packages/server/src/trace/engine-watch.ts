@@ -101,10 +101,20 @@ export function describeEngines(engines: ReadonlyMap<string, SeenEngine>): reado
     }
     const calls = probe.deviceCalls();
     if (calls !== undefined) {
-      lines.push(
-        `CUDA of ${label}: ${calls.launches} launches, ${calls.bytesToDevice} bytes to the device, ${calls.bytesFromDevice} from it`,
-      );
+      lines.push(`CUDA of ${label}: ${describeCalls(calls)}`);
     }
   }
   return lines;
+}
+
+function describeCalls(calls: DeviceCalls): string {
+  const { launches, graphLaunches, bytesEitherWay } = calls;
+  return [
+    `${launches} launches`,
+    ...(graphLaunches > 0 ? [`${graphLaunches} launches of graphs`] : []),
+    `${calls.bytesToDevice} bytes to the device`,
+    `${calls.bytesFromDevice} from it`,
+    `${calls.bytesWithinDevice} within it`,
+    ...(bytesEitherWay > 0 ? [`${bytesEitherWay} either way`] : []),
+  ].join(', ');
 }
