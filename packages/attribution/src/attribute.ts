@@ -6,7 +6,7 @@ import { sceneOf } from './causes/scene.ts';
 import { checkEvidence, type Evidence, type EvidenceItem } from './evidence/evidence.ts';
 import { type AttributionOptions, resolveAttributionOptions } from './options.ts';
 import type { GapSpan } from './timeline/gaps.ts';
-import { type Award, clip, divide } from './division.ts';
+import { type Award, clip, clipFrom, divide } from './division.ts';
 import { checkTimeline, type Timeline } from './timeline/timeline.ts';
 
 /** Nanoseconds by cause; a cause that has none is left out. */
@@ -52,10 +52,10 @@ export function attribute(
   checkTimeline(timeline, resolved);
   checkEvidence(evidence, resolved);
   const scene = sceneOf(timeline, evidence, resolved);
-  const shares = scene.gaps.map(() => new Map<Cause, Share>());
+  const shares: Share[][] = scene.gaps.map(() => []);
   for (const award of divide(scene, precedence)) addAward(award, scene.gaps, shares);
   const gaps = scene.gaps.map((span, index) =>
-    gapOf(span, shares[index] ?? new Map<Cause, Share>(), resolved.listedMax),
+    gapOf(span, shares[index] ?? [], resolved.listedMax),
   );
   const causes = totals(gaps);
   return {
@@ -68,34 +68,42 @@ export function attribute(
 
 /** A cause's time in one gap, while it is summed. */
 interface Share {
+  readonly cause: Cause;
   readonly ns: number;
   byItem: Map<EvidenceItem, number> | undefined;
 }
 
-function addAward(
-  award: Award,
-  gaps: readonly GapSpan[],
-  shares: readonly Map<Cause, Share>[],
-): void {
+function addAward(award: Award, gaps: readonly GapSpan[], shares: readonly Share[][]): void {
+  const { cover } = award;
   const { cause } = award.rule;
-  for (const [index, gap] of gaps.entries()) {
-    const ns = clip(award.cover, gap);
-    if (ns === 0) continue;
-    shares[index]?.set(cause, { ns, byItem: undefined });
+  let part = 0;
+  for (let index = 0; index < gaps.length; index++) {
+    const gap = gaps[index] as GapSpan;
+    while ((cover[part]?.endNs ?? Infinity) <= gap.startNs) part++;
+    const ns = clipFrom(cover, part, gap);
+    if (ns > 0) shares[index]?.push({ cause, ns, byItem: undefined });
   }
-  for (const claim of award.claims) {
-    if (claim.item === undefined) continue;
-    const first = firstIndex(gaps, ({ endNs }) => endNs > claim.startNs);
-    for (let index = first; index < gaps.length; index++) {
-      const gap = gaps[index];
-      if (gap === undefined || gap.startNs >= claim.endNs) break;
-      listItem(shares[index]?.get(cause), claim, overlapNs(award, claim, gap));
-    }
+  for (const claim of award.claims)
+    if (claim.item !== undefined) listClaim(award, claim, { gaps, shares });
+}
+
+function listClaim(
+  award: Award,
+  claim: Claim,
+  { gaps, shares }: { readonly gaps: readonly GapSpan[]; readonly shares: readonly Share[][] },
+): void {
+  const first = firstIndex(gaps, ({ endNs }) => endNs > claim.startNs);
+  for (let index = first; index < gaps.length; index++) {
+    const gap = gaps[index];
+    if (gap === undefined || gap.startNs >= claim.endNs) break;
+    // A rule has one award, whose share was added last.
+    const share = shares[index]?.at(-1);
+    if (share?.cause === award.rule.cause) listItem(share, claim, overlapNs(award, claim, gap));
   }
 }
 
-function listItem(share: Share | undefined, { item }: Claim, ns: number): void {
-  if (share === undefined || item === undefined || ns === 0) return;
+function listItem(share: Share, { item }: Claim, ns: number): void {
+  if (item === undefined || ns === 0) return;
   share.byItem ??= new Map();
   share.byItem.set(item, (share.byItem.get(item) ?? 0) + ns);
 }
@@ -107,18 +115,19 @@ function overlapNs({ cover }: Award, claim: Claim, gap: GapSpan): number {
   });
 }
 
-function gapOf(span: GapSpan, shares: ReadonlyMap<Cause, Share>, listedMax: number): Gap {
+function gapOf(span: GapSpan, shares: readonly Share[], listedMax: number): Gap {
+  const { kind, startNs, endNs } = span;
   const ranked: RankedCause[] = [];
   let sumNs = 0;
-  for (const [cause, { ns, byItem }] of shares) {
+  for (const { cause, ns, byItem } of shares) {
     ranked.push({ cause, ns, evidence: weightiest(byItem, listedMax) });
     sumNs += ns;
   }
-  assert(sumNs === span.endNs - span.startNs, 'the causes of a gap add up to it');
+  assert(sumNs === endNs - startNs, 'the causes of a gap add up to it');
   ranked.sort((a, b) => b.ns - a.ns);
   const causes: Partial<Record<Cause, number>> = {};
   for (const { cause, ns } of ranked) causes[cause] = ns;
-  return { ...span, causes, ranked };
+  return { kind, startNs, endNs, causes, ranked };
 }
 
 const nothing: readonly EvidenceItem[] = [];

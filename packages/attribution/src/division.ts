@@ -18,17 +18,27 @@ export function divide(scene: Scene, rules: readonly CauseRule[]): readonly Awar
     const claims = rule.claims(scene);
     // Most causes claim nothing of most requests, and their room is not made out then.
     if (claims.length === 0) continue;
-    const cover = intersect(rest, intersect(coverOf(claims), rule.room(scene)));
+    const room = rule.room(scene);
+    const cover = intersect(rest, claims === room ? room : intersect(coverOf(claims), room));
     if (cover.length === 0) continue;
     awards.push({ rule, cover, claims });
     rest = subtract(rest, cover);
+    if (rest.length === 0) break;
   }
   return awards;
 }
 
 /** How much of an interval a cover has, in nanoseconds. */
-export function clip(cover: Cover, { startNs, endNs }: Interval): number {
-  const first = firstIndex(cover, (part) => part.endNs > startNs);
+export function clip(cover: Cover, interval: Interval): number {
+  return clipFrom(
+    cover,
+    firstIndex(cover, (part) => part.endNs > interval.startNs),
+    interval,
+  );
+}
+
+/** The same, from the first part on that ends after the interval's start. */
+export function clipFrom(cover: Cover, first: number, { startNs, endNs }: Interval): number {
   let sumNs = 0;
   for (let index = first; (cover[index]?.startNs ?? Infinity) < endNs; index++) {
     const part = cover[index] as Interval;

@@ -31,16 +31,22 @@ const defaults = { excessNsMin: 40_000_000, ratioMin: 2, shareMin: 0.5 };
  */
 export function findStalls(attribution: Attribution, options: StallOptions = {}): readonly Stall[] {
   const { excessNsMin, ratioMin, shareMin } = { ...defaults, ...options };
+  // An excess is no longer than its gap: most requests have no gap that could be a stall, and are done here.
+  const long = attribution.gaps.filter((gap) => lengthOf(gap) >= excessNsMin);
+  if (long.length === 0) return [];
   const between = attribution.gaps.filter(({ kind }) => kind === 'between');
+  const usualNs = median(between.map((gap) => lengthOf(gap)));
+  const longer = long.filter((gap) => lengthOf(gap) >= usualNs * ratioMin);
+  if (longer.length === 0) return [];
   const usual = usualTimes(between);
-  const usualNs = median(between.map(({ startNs, endNs }) => endNs - startNs));
-  return attribution.gaps
+  return longer
     .map((gap) => stallOf(gap, usual, shareMin))
-    .filter(
-      ({ gap, excessNs }) =>
-        excessNs >= excessNsMin && gap.endNs - gap.startNs >= usualNs * ratioMin,
-    )
+    .filter(({ excessNs }) => excessNs >= excessNsMin)
     .sort((a, b) => b.excessNs - a.excessNs);
+}
+
+function lengthOf({ startNs, endNs }: Gap): number {
+  return endNs - startNs;
 }
 
 function stallOf(gap: Gap, usual: CauseTimes, shareMin: number): Stall {

@@ -34,12 +34,15 @@ export interface CauseRule {
   readonly room: (scene: Scene) => Cover;
 }
 
+const nothing: readonly Claim[] = [];
+
 /** The items of one kind, each as a claim to its own time. */
 export function claimsOf<K extends EvidenceItem['kind']>(
   scene: Scene,
   kind: K,
   isMeant: (item: Extract<EvidenceItem, { kind: K }>) => boolean = () => true,
 ): readonly Claim[] {
+  if (scene.items.length === 0) return nothing;
   return scene.items
     .filter((item): item is Extract<EvidenceItem, { kind: K }> => item.kind === kind)
     .filter(isMeant)
@@ -51,5 +54,6 @@ export function recoveryClaims(
   scene: Scene,
   trigger: Recovery['item']['trigger'],
 ): readonly Claim[] {
+  if (scene.recoveries.length === 0) return nothing;
   return scene.recoveries.filter(({ item }) => item.trigger === trigger);
 }

@@ -53,10 +53,9 @@ export function sceneOf(
     gaps,
     phases,
     whole: coverOf(gaps),
-    inStack: coverOf([
-      ...phases.writing,
-      ...phases.travelling,
-      ...intersect(phases.serving, blocked),
-    ]),
+    inStack:
+      blocked.length === 0
+        ? phases.sending
+        : coverOf([...phases.sending, ...intersect(phases.serving, blocked)]),
   };
 }

@@ -1,5 +1,4 @@
 import type { Cover, Interval } from './interval.ts';
-import { coverOf } from './interval.ts';
 import type { OutputWrite, Timeline } from './timeline.ts';
 
 /** `first` ends with the first piece, `last` begins with the last one. */
@@ -10,7 +9,7 @@ export interface GapSpan extends Interval {
   readonly kind: GapKind;
 }
 
-/** Whose turn it is at each moment of a request. The three tile it. */
+/** Whose turn it is at each moment of a request. The first three tile it. */
 export interface Phases {
   /** The next piece has not been written. */
   readonly serving: Cover;
@@ -18,6 +17,8 @@ export interface Phases {
   readonly writing: Cover;
   /** It was written and has not arrived. */
   readonly travelling: Cover;
+  /** The last two together. */
+  readonly sending: Cover;
 }
 
 /** The gaps of a request, from when each of its pieces was delivered. */
@@ -40,25 +41,34 @@ export function phasesOf(
   pieces: readonly OutputWrite[],
   deliveredNs: readonly number[],
 ): Phases {
-  const serving: Interval[] = [];
-  const writing: Interval[] = [];
-  const travelling: Interval[] = [];
+  const serving: Stretch[] = [];
+  const writing: Stretch[] = [];
+  const travelling: Stretch[] = [];
+  const sending: Stretch[] = [];
   let fromNs = timeline.startNs;
-  for (const [index, piece] of pieces.entries()) {
+  for (let index = 0; index < pieces.length; index++) {
+    const piece = pieces[index] as OutputWrite;
     const untilNs = deliveredNs[index] as number;
     const writeNs = within(piece.startNs, fromNs, untilNs);
     const writtenNs = within(piece.endNs, writeNs, untilNs);
-    serving.push({ startNs: fromNs, endNs: writeNs });
-    writing.push({ startNs: writeNs, endNs: writtenNs });
-    travelling.push({ startNs: writtenNs, endNs: untilNs });
+    extend(serving, fromNs, writeNs);
+    extend(writing, writeNs, writtenNs);
+    extend(travelling, writtenNs, untilNs);
+    extend(sending, writeNs, untilNs);
     fromNs = untilNs;
   }
-  serving.push({ startNs: fromNs, endNs: timeline.endNs });
-  return {
-    serving: coverOf(serving),
-    writing: coverOf(writing),
-    travelling: coverOf(travelling),
-  };
+  extend(serving, fromNs, timeline.endNs);
+  return { serving, writing, travelling, sending };
+}
+
+type Stretch = { -readonly [Field in keyof Interval]: Interval[Field] };
+
+/** Adds a stretch that begins no earlier than those of a cover. */
+function extend(cover: Stretch[], startNs: number, endNs: number): void {
+  if (startNs >= endNs) return;
+  const last = cover.at(-1);
+  if (last !== undefined && startNs <= last.endNs) last.endNs = Math.max(last.endNs, endNs);
+  else cover.push({ startNs, endNs });
 }
 
 function within(valueNs: number, lowNs: number, highNs: number): number {

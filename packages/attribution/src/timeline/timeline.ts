@@ -14,11 +14,11 @@ export interface OutputWrite {
   /** Events that carry generated content. A keep-alive comment or a role is not one. */
   readonly chunks: number;
   /** When the write's last byte entered the local queue (TX timestamp SCHED). */
-  readonly queuedNs?: number;
+  readonly queuedNs?: number | undefined;
   /** When the driver took it (TX timestamp SND_SW). */
-  readonly sentNs?: number;
+  readonly sentNs?: number | undefined;
   /** When the peer acknowledged it (TX timestamp ACK). */
-  readonly ackedNs?: number;
+  readonly ackedNs?: number | undefined;
 }
 
 /** What was seen of one request at the server's socket. */
@@ -47,7 +47,7 @@ export function piecesOf(writes: readonly OutputWrite[]): readonly OutputWrite[]
   return withEvents.length > 0 ? withEvents : writes.filter(({ bytes }) => bytes > 0);
 }
 
-/** Throws an `AttributionError` that names what is wrong with a timeline. */
+/** Throws an `AttributionError` that names what is wrong with a timeline. Once a write: builds nothing where nothing is. */
 export function checkTimeline(timeline: Timeline, options: ResolvedAttributionOptions): void {
   const { startNs, endNs, writes, missing = [] } = timeline;
   if (writes.length > options.writesMax) {
@@ -55,8 +55,9 @@ export function checkTimeline(timeline: Timeline, options: ResolvedAttributionOp
   }
   checkOrder('timeline', [startNs, endNs]);
   let earliestNs = startNs;
-  for (const [index, write] of writes.entries()) {
-    checkWrite(`writes[${index}]`, write);
+  for (let index = 0; index < writes.length; index++) {
+    const write = writes[index] as OutputWrite;
+    if (!isSound(write)) throw faultOf(`writes[${index}]`, write);
     if (write.startNs < earliestNs) {
       throw invalid(
         `writes[${index}].startNs: ${write.startNs} lies before ${earliestNs}, the write before it or the request's start`,
@@ -69,17 +70,40 @@ export function checkTimeline(timeline: Timeline, options: ResolvedAttributionOp
   }
 }
 
-function checkWrite(where: string, write: OutputWrite): void {
+function isSound(write: OutputWrite): boolean {
+  const { startNs, endNs, bytes, events, chunks } = write;
+  const queuedNs = write.queuedNs ?? startNs;
+  const sentNs = write.sentNs ?? queuedNs;
+  const ackedNs = write.ackedNs ?? sentNs;
+  const isInOrder =
+    startNs <= endNs && startNs <= queuedNs && queuedNs <= sentNs && sentNs <= ackedNs;
+  return isInOrder && isCount(bytes) && isCount(events) && isCount(chunks) && isWhole(write);
+}
+
+function isWhole({ startNs, endNs, queuedNs = 0, sentNs = 0, ackedNs = 0 }: OutputWrite): boolean {
+  return (
+    Number.isSafeInteger(startNs) &&
+    Number.isSafeInteger(endNs) &&
+    Number.isSafeInteger(queuedNs) &&
+    Number.isSafeInteger(sentNs) &&
+    Number.isSafeInteger(ackedNs)
+  );
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/** What is wrong with a write that is not sound. */
+function faultOf(where: string, write: OutputWrite): AttributionError {
   const { startNs, endNs, queuedNs, sentNs, ackedNs } = write;
   checkOrder(where, [startNs, endNs]);
   checkOrder(
     where,
     [startNs, queuedNs, sentNs, ackedNs].filter((time) => time !== undefined),
   );
-  for (const name of ['bytes', 'events', 'chunks'] as const) {
-    if (Number.isSafeInteger(write[name]) && write[name] >= 0) continue;
-    throw invalid(`${where}.${name}: ${write[name]} is not a count`);
-  }
+  const name = (['bytes', 'events', 'chunks'] as const).find((field) => !isCount(write[field]));
+  return invalid(`${where}.${name}: ${name === undefined ? '' : write[name]} is not a count`);
 }
 
 function checkOrder(where: string, times: readonly number[]): void {

@@ -1,19 +1,21 @@
-import { firstIndex } from '@millrace/stdx';
 import type { SocketEvent } from '../decoders/socket-event.ts';
 import type { TcpEvent, TcpLimit } from '../decoders/tcp-event.ts';
+import { NumberTable } from './number-table.ts';
 import type { Passage, TcpEpisode } from './tcp-episode.ts';
 import type { TcpFigures } from './tcp-figures.ts';
 
-/** What an acknowledgement showed. `sent` is how far it was before TCP answered it. */
-interface Sample {
-  readonly timeNs: number;
-  readonly acked: number;
-  readonly sent: number;
-  readonly written: number;
-  readonly window: number;
-  readonly duplicates: number;
-  readonly srttUs: number;
-}
+/** Columns of what acknowledgements showed. `sent` is how far it was before TCP answered it. */
+const sample = {
+  timeNs: 0,
+  acked: 1,
+  sent: 2,
+  written: 3,
+  window: 4,
+  duplicates: 5,
+  srttUs: 6,
+} as const;
+/** Columns of sends: when they ended, and where. */
+const sending = { timeNs: 0, endOffset: 1 } as const;
 
 /** When a send began (0 where that is not known) and ended, and whether it left the socket without room. */
 export type Send = Pick<SocketEvent, 'beginNs' | 'timeNs' | 'hasNoSpace'> & {
@@ -53,7 +55,7 @@ const duplicateNsMax = 300_000_000;
 /** The account of one connection's TCP. What is older than its bounds is forgotten first. */
 export class ConnectionHealth {
   readonly #samplesMax: number;
-  #samples: Sample[] = [];
+  readonly #samples: NumberTable;
   #segments: Segment[] = [];
   #episodes: TcpEpisode[] = [];
   #limits: Limit[] = [];
@@ -62,11 +64,13 @@ export class ConnectionHealth {
   #releasedNs: number | undefined;
   /** Since when the socket takes no more, as far as the last send told. */
   #fullSinceNs: number | undefined;
-  /** When sends ended, and where: only of connections below TLS is that asked for. */
-  #sends: { readonly timeNs: number; readonly endOffset: number }[] = [];
+  /** Only of connections below TLS is that asked for. */
+  readonly #sends: NumberTable;
 
   constructor(samplesMax: number) {
     this.#samplesMax = samplesMax;
+    this.#samples = new NumberTable(Object.keys(sample).length, samplesMax);
+    this.#sends = new NumberTable(Object.keys(sending).length, samplesMax);
   }
 
   /** When the server let go of the connection. */
@@ -94,7 +98,9 @@ export class ConnectionHealth {
 
   /** Takes a send of the sockets probe: one that slept, or that left the socket without room until the next. */
   takeSend({ beginNs, timeNs, hasNoSpace, endOffset }: Send): void {
-    this.#sends.push({ timeNs, endOffset });
+    const row = this.#sends.add();
+    this.#sends.set(row, sending.timeNs, timeNs);
+    this.#sends.set(row, sending.endOffset, endOffset);
     const startNs = beginNs === 0 ? timeNs : beginNs;
     this.#endFull(startNs);
     if (timeNs - startNs >= blockedNsMin) this.#noteBlocked(startNs, timeNs);
@@ -106,24 +112,26 @@ export class ConnectionHealth {
 
   /** Bytes that had been written by the first acknowledgement after a moment. */
   writtenAfter(timeNs: number): number | undefined {
-    return this.#samples[this.#firstAfter(timeNs)]?.written;
+    const row = this.#firstAfter(timeNs);
+    return row < this.#samples.length ? this.#samples.at(row, sample.written) : undefined;
   }
 
   /** Where the first send ended that was over after a moment: what was encrypted then is in it. */
   sentAfter(timeNs: number): number | undefined {
-    return this.#sends[firstIndex(this.#sends, (send) => send.timeNs >= timeNs)]?.endOffset;
+    // Times are whole nanoseconds.
+    const row = this.#sends.firstAbove(sending.timeNs, timeNs - 1);
+    return row < this.#sends.length ? this.#sends.at(row, sending.endOffset) : undefined;
   }
 
   /** How the bytes before `offset` went, if they were written at `writtenNs`. */
   passageOf(offset: number, writtenNs: number): Passage {
-    const first = this.#firstAfter(writtenNs);
+    const samples = this.#samples;
     let queuedNs = writtenNs;
-    for (let index = first; index < this.#samples.length; index++) {
-      const sample = this.#samples[index];
-      if (sample === undefined) break;
-      if (sample.acked >= offset) return { queuedNs, ackedNs: sample.timeNs };
+    for (let row = this.#firstAfter(writtenNs); row < samples.length; row++) {
+      const timeNs = samples.at(row, sample.timeNs);
+      if (samples.at(row, sample.acked) >= offset) return { queuedNs, ackedNs: timeNs };
       // It was not sent before this acknowledgement, so that at the earliest the answer to it sent it.
-      if (sample.sent < offset) queuedNs = sample.timeNs;
+      if (samples.at(row, sample.sent) < offset) queuedNs = timeNs;
     }
     return { queuedNs, ackedNs: undefined };
   }
@@ -168,8 +176,9 @@ export class ConnectionHealth {
         zeroWindowNs += Math.min(episode.endNs, endNs) - Math.max(episode.startNs, startNs);
       }
     }
-    const last = this.#samples[this.#firstAfter(endNs) - 1];
-    const srttUs = last === undefined || last.timeNs < startNs ? undefined : last.srttUs;
+    const last = this.#firstAfter(endNs) - 1;
+    const isWithin = last >= 0 && this.#samples.at(last, sample.timeNs) >= startNs;
+    const srttUs = isWithin ? this.#samples.at(last, sample.srttUs) : undefined;
     return { srttUs, retransmits, zeroWindows, zeroWindowNs };
   }
 
@@ -186,7 +195,7 @@ export class ConnectionHealth {
   }
 
   #acknowledge(event: TcpEvent): void {
-    const { timeNs, acked, sent, written, window, duplicates, srttUs } = event;
+    const { timeNs, window } = event;
     const kind = this.#lacksRoom(event) ? 'rwnd_limited' : limitKinds[event.limit];
     if (kind !== undefined) this.#limit(kind, event);
     if (window === 0) this.#zeroSinceNs ??= timeNs;
@@ -194,29 +203,40 @@ export class ConnectionHealth {
       this.#note('zero_window', this.#zeroSinceNs, timeNs);
       this.#zeroSinceNs = undefined;
     }
-    this.#samples.push({ timeNs, acked, sent, written, window, duplicates, srttUs });
+    const row = this.#samples.add();
+    this.#samples.set(row, sample.timeNs, timeNs);
+    this.#samples.set(row, sample.acked, event.acked);
+    this.#samples.set(row, sample.sent, event.sent);
+    this.#samples.set(row, sample.written, event.written);
+    this.#samples.set(row, sample.window, window);
+    this.#samples.set(row, sample.duplicates, event.duplicates);
+    this.#samples.set(row, sample.srttUs, event.srttUs);
   }
 
   /** Data waited to be sent, and what the peer had allowed left less room than it or a segment needs. */
   #lacksRoom({ sent, written }: TcpEvent): boolean {
-    const previous = this.#samples.at(-1);
-    if (previous === undefined || written <= sent) return false;
-    const room = previous.acked + previous.window - sent;
+    const last = this.#samples.length - 1;
+    if (last < 0 || written <= sent) return false;
+    const room =
+      this.#samples.at(last, sample.acked) + this.#samples.at(last, sample.window) - sent;
     return room < Math.min(written - sent, segmentBytes);
   }
 
   /** With nothing in flight nothing is limited: then it began with the next byte that was written. */
   #limit(kind: Limit['kind'], { timeNs: endNs, srttUs }: TcpEvent): void {
-    const previous = this.#samples.at(-1);
-    if (previous === undefined) return;
-    const wasIdle = previous.acked >= previous.written;
+    const samples = this.#samples;
+    const previous = samples.length - 1;
+    if (previous < 0) return;
+    const previousNs = samples.at(previous, sample.timeNs);
+    const wasIdle = samples.at(previous, sample.acked) >= samples.at(previous, sample.written);
     const last = this.#limits.at(-1);
-    if (last?.kind === kind && last.endNs === previous.timeNs && !wasIdle) {
+    if (last?.kind === kind && last.endNs === previousNs && !wasIdle) {
       this.#limits[this.#limits.length - 1] = { ...last, endNs };
       return;
     }
-    const startNs = wasIdle ? Math.max(previous.timeNs, endNs - srttUs * 1_000) : previous.timeNs;
-    const begin = wasIdle ? { leastNs: previous.timeNs, offset: previous.written } : undefined;
+    const startNs = wasIdle ? Math.max(previousNs, endNs - srttUs * 1_000) : previousNs;
+    const offset = samples.at(previous, sample.written);
+    const begin = wasIdle ? { leastNs: previousNs, offset } : undefined;
     this.#limits.push({ kind, startNs, endNs, begin });
   }
 
@@ -227,9 +247,9 @@ export class ConnectionHealth {
 
   #recovery(segment: Segment, sentNs: (offset: number) => number | undefined): TcpEpisode {
     const { atNs, begin, end, trigger } = segment;
-    const index = this.#firstAfter(atNs);
-    const acknowledged = this.#samples.slice(index).find(({ acked }) => acked >= end);
-    const endNs = acknowledged?.timeNs ?? Math.max(this.#lastNs, atNs);
+    const endNs =
+      this.#firstTimeNs(atNs, (row) => this.#samples.at(row, sample.acked) >= end) ??
+      Math.max(this.#lastNs, atNs);
     const isSpurious = this.#wasNeedless(segment, endNs);
     return {
       kind: 'retransmit',
@@ -244,18 +264,20 @@ export class ConnectionHealth {
   #wasNeedless({ atNs, duplicates }: Segment, endNs: number): boolean {
     const untilNs = endNs + duplicateNsMax;
     const together = this.#segments.filter((other) => other.atNs >= atNs && other.atNs <= endNs);
-    const later = this.#samples
-      .slice(this.#firstAfter(atNs))
-      .filter(({ timeNs }) => timeNs <= untilNs);
-    return (later.at(-1)?.duplicates ?? duplicates) - duplicates >= Math.max(1, together.length);
+    const last = this.#firstAfter(untilNs) - 1;
+    const latest =
+      last >= this.#firstAfter(atNs) ? this.#samples.at(last, sample.duplicates) : duplicates;
+    return latest - duplicates >= Math.max(1, together.length);
   }
 
   /** The socket had room at the latest when all was acknowledged; that the server wrote later is its own. */
   #noteBlocked(beginNs: number, timeNs: number): void {
-    const empty = this.#samples
-      .slice(this.#firstAfter(beginNs))
-      .find(({ acked, written }) => acked >= written);
-    this.#note('write_blocked', beginNs, Math.min(empty?.timeNs ?? timeNs, timeNs));
+    const samples = this.#samples;
+    const emptyNs = this.#firstTimeNs(
+      beginNs,
+      (row) => samples.at(row, sample.acked) >= samples.at(row, sample.written),
+    );
+    this.#note('write_blocked', beginNs, Math.min(emptyNs ?? timeNs, timeNs));
   }
 
   #note(
@@ -270,14 +292,19 @@ export class ConnectionHealth {
   }
 
   #firstAfter(timeNs: number): number {
-    return firstIndex(this.#samples, (sample) => sample.timeNs > timeNs);
+    return this.#samples.firstAbove(sample.timeNs, timeNs);
+  }
+
+  /** When the first acknowledgement after a moment came that passes. */
+  #firstTimeNs(afterNs: number, passes: (row: number) => boolean): number | undefined {
+    for (let row = this.#firstAfter(afterNs); row < this.#samples.length; row++)
+      if (passes(row)) return this.#samples.at(row, sample.timeNs);
+    return undefined;
   }
 
   /** A quarter at once, so that forgetting costs little for each event. */
   #forget(): void {
     const most = this.#samplesMax;
-    if (this.#sends.length > most) this.#sends = this.#sends.slice(-Math.ceil(most * 0.75));
-    if (this.#samples.length > most) this.#samples = this.#samples.slice(-Math.ceil(most * 0.75));
     if (this.#segments.length > most)
       this.#segments = this.#segments.slice(-Math.ceil(most * 0.75));
     if (this.#limits.length > most) this.#limits = this.#limits.slice(-Math.ceil(most * 0.75));

@@ -1,4 +1,6 @@
-/** The head of a message: its start line in three parts, and its fields with lower-case names. */
+import { latin1 } from './latin1.ts';
+
+/** The head of a message: its start line in three parts, and its fields of `c` and `t` with lower-case names. */
 export interface MessageHead {
   readonly start: readonly [string, string, string];
   readonly fields: ReadonlyMap<string, string>;
@@ -38,6 +40,10 @@ type State =
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const chunkLineBytesMax = 1024;
+/** What is looked at to recognise a message. */
+const startBytes = 64;
+/** Fields that are asked for begin with these letters: a head's others are not taken apart. */
+const [letterC, letterT, lowerCase] = [0x63, 0x74, 0x20];
 /** Digits of a chunk's size that are read without a string. */
 const plainDigitsMax = 8;
 const chunkStart = /^[0-9a-fA-F]{1,8}\r\n/;
@@ -89,9 +95,7 @@ export class MessageParser {
   /** An operation begins: where framing is lost, a message or a chunk may begin with it, because servers write them whole. */
   beginOperation(bytes: Uint8Array): void {
     if (!this.isLost) return;
-    const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString(
-      'latin1',
-    );
+    const start = latin1(bytes, 0, Math.min(bytes.length, startBytes));
     if (this.#startForm.test(start)) this.#beginHead();
     else if (this.#state === 'lost' && this.#isLostInChunks && chunkStart.test(start))
       this.#state = 'chunk-size';
@@ -183,7 +187,7 @@ export class MessageParser {
     const isHead = this.#state === 'head';
     if (isHead) this.#headBytes += end - at + (found < 0 ? 0 : 1);
     else this.#sink.onBytes(end - at + (found < 0 ? 0 : 1));
-    this.#line += Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at).toString('latin1');
+    this.#line += latin1(bytes, at, end);
     const tooLong = isHead
       ? this.#headBytes > this.#headBytesMax
       : this.#line.length > chunkLineBytesMax;
@@ -294,6 +298,8 @@ function parseHead(lines: readonly string[]): MessageHead {
   const [one = '', two = '', ...rest] = first.split(' ');
   const fields = new Map<string, string>();
   for (const line of others) {
+    const letter = line.charCodeAt(0) | lowerCase;
+    if (letter !== letterC && letter !== letterT) continue;
     const colon = line.indexOf(':');
     if (colon <= 0) continue;
     const name = line.slice(0, colon).toLowerCase();

@@ -1,3 +1,4 @@
+import { latin1 } from '../http/latin1.ts';
 import type { ReportedUsage } from './request-record.ts';
 
 /** How the body of an answer is made up of events. */
@@ -159,8 +160,4 @@ function usageOf(text: string): ReportedUsage {
     if (field !== undefined) usage[field] = Number(digits);
   }
   return usage;
-}
-
-function latin1(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString('latin1');
 }

@@ -14,6 +14,7 @@ import type {
 const traceParentForm = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
 const routeCharactersMax = 256;
 const tidsMax = 64;
+const complete: readonly IncompleteReason[] = [];
 
 interface DraftOptions {
   readonly place: ConnectionPlace;
@@ -181,6 +182,7 @@ export class RequestDraft {
 
   finish(ending: RequestEnding, timeNs: number): RequestRecord {
     const { place, protocol, streamId } = this.#options;
+    const { cookie, socketCookie, tgid, localAddress, localPort, peerAddress, peerPort } = place;
     const first = this.#firstOutputNs ?? this.#outputs[0]?.timeNs;
     const answer = this.#answer;
     this.#noteWhatLacks(ending);
@@ -188,7 +190,13 @@ export class RequestDraft {
     return {
       protocol,
       streamId,
-      ...place,
+      cookie,
+      socketCookie,
+      tgid,
+      localAddress,
+      localPort,
+      peerAddress,
+      peerPort,
       tids: [...this.#tids],
       method: this.method,
       route: this.#route,
@@ -216,7 +224,7 @@ export class RequestDraft {
       ending,
       hasStreamError: answer.hasError && this.status === 200,
       abandoned: this.#abandonment(ending),
-      incomplete: [...this.#incomplete].toSorted(),
+      incomplete: this.#incomplete.size === 0 ? complete : [...this.#incomplete].toSorted(),
     };
   }
 

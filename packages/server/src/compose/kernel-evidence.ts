@@ -74,10 +74,8 @@ function stampsOf(
   { offset, beginNs }: { readonly offset: number; readonly beginNs: number },
 ): WriteStamps {
   const { queuedNs, ackedNs } = health.passageOf(offset, beginNs);
-  return {
-    ...(queuedNs !== undefined && queuedNs > beginNs ? { queuedNs } : {}),
-    ...(ackedNs === undefined ? {} : { ackedNs }),
-  };
+  const wasQueued = queuedNs !== undefined && queuedNs > beginNs;
+  return { queuedNs: wasQueued ? queuedNs : undefined, ackedNs };
 }
 
 function tcpItems(

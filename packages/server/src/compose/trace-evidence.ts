@@ -42,7 +42,9 @@ function timelineOf(record: RequestRecord, { stamps, untilNs = 0 }: OtherEvidenc
     const startNs = Math.min(endNs, Math.max(earliestNs, output.beginNs || output.timeNs));
     earliestNs = startNs;
     const { bodyBytes: bytes, events, contentChunks: chunks } = output;
-    return { startNs, endNs, bytes, events, chunks, ...stamps?.(output.endOffset) };
+    const stamp = stamps?.(output.endOffset);
+    const [queuedNs, sentNs, ackedNs] = [stamp?.queuedNs, stamp?.sentNs, stamp?.ackedNs];
+    return { startNs, endNs, bytes, events, chunks, queuedNs, sentNs, ackedNs };
   });
   return {
     connectionId: String(record.cookie),

@@ -33,6 +33,8 @@ interface TellerOptions {
 
 const latelyNs = 10e9;
 const latelyBuckets = 6;
+/** Lines are written together, once a look; more than this is written at once. */
+const lineCharactersMax = 65_536;
 
 /** Tells requests in the form that was asked for. */
 export class Teller {
@@ -48,6 +50,7 @@ export class Teller {
   #toldMs = performance.now();
   #told = 0;
   #status = '';
+  #lines = '';
 
   constructor(options: TellerOptions) {
     this.#options = options;
@@ -64,7 +67,7 @@ export class Teller {
 
   tell(request: TracedRequest): void {
     const { record, attribution } = request;
-    const { terminal, form, requestsMax, epochNs, onEnough } = this.#options;
+    const { form, requestsMax, epochNs, onEnough } = this.#options;
     if (this.#told >= requestsMax) return;
     this.#told++;
     if (form === 'prometheus' || form === 'otlp') {
@@ -73,8 +76,8 @@ export class Teller {
       this.#noteFirstToken(record);
       const command = this.#commandOf(record.tgid);
       const line = traceLineOf(request, { epochNs, command });
-      this.#clearStatus();
-      terminal.out(form === 'json' ? `${JSON.stringify(line)}\n` : traceTextOf(line));
+      this.#lines += form === 'json' ? `${JSON.stringify(line)}\n` : traceTextOf(line);
+      if (this.#lines.length > lineCharactersMax) this.#writeLines();
     }
     if (this.#told === requestsMax) onEnough();
   }
@@ -86,9 +89,10 @@ export class Teller {
     this.#firstTokens.add(startNs, '', firstOutputNs - startNs);
   }
 
-  /** Tells metrics that are due, and keeps a line below the last request where there is a terminal that can. */
+  /** Writes what was told since the last look, tells metrics that are due, and keeps a line below the last request where there is a terminal that can. */
   look(openRequests: number): void {
     const { terminal, form, everyMs } = this.#options;
+    this.#writeLines();
     if (performance.now() - this.#toldMs >= everyMs) this.#tellMetrics();
     if (!terminal.isInteractive || form !== 'text') return;
     const status = `${this.#told} finished, ${openRequests} under way${this.#lately()}`;
@@ -100,8 +104,16 @@ export class Teller {
 
   /** Nothing more comes. */
   end(): void {
+    this.#writeLines();
     this.#clearStatus();
     this.#tellMetrics();
+  }
+
+  #writeLines(): void {
+    if (this.#lines === '') return;
+    this.#clearStatus();
+    this.#options.terminal.out(this.#lines);
+    this.#lines = '';
   }
 
   #tellMetrics(): void {

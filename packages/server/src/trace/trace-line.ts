@@ -141,8 +141,9 @@ function toMs(ns: number): number {
   return Math.max(0, Math.round(ns / 1000) / 1000);
 }
 
+/** To the microsecond. */
 function isoOf(unixNs: number): string {
   const whole = new Date(Math.floor(unixNs / 1e6)).toISOString();
   const microseconds = Math.floor((unixNs % 1e6) / 1e3);
-  return whole.replace('Z', `${String(microseconds).padStart(3, '0')}Z`);
+  return `${whole.slice(0, -1)}${String(microseconds).padStart(3, '0')}Z`;
 }

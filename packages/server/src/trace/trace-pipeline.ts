@@ -15,7 +15,7 @@ import {
 } from '@millrace/probes';
 import type { Attribution, Interval, Watch } from '@millrace/attribution';
 import { hasSettled, kernelEvidence } from '../compose/kernel-evidence.ts';
-import { explain } from '../compose/trace-evidence.ts';
+import { explain, type WriteStamps } from '../compose/trace-evidence.ts';
 
 /** A finished request with what its time went into. */
 export interface TracedRequest {
@@ -171,12 +171,15 @@ export class TracePipeline {
     };
     const evidence = kernelEvidence(record, sight);
     const own = ownStamps(record, this.#stamps);
-    const stamps = (endOffset: number): Stamps | undefined => {
-      const [known, exact] = [evidence.stamps?.(endOffset), own.get(endOffset)];
-      const isInOrder = (known?.ackedNs ?? Infinity) >= (exact?.sentNs ?? 0);
-      return isInOrder ? { ...known, ...exact } : known;
-    };
-    const attribution = explain(record, { ...evidence, stamps });
+    const stamps =
+      own.size === 0
+        ? evidence.stamps
+        : (endOffset: number): WriteStamps | undefined => {
+            const [known, exact] = [evidence.stamps?.(endOffset), own.get(endOffset)];
+            const isInOrder = (known?.ackedNs ?? Infinity) >= (exact?.sentNs ?? 0);
+            return isInOrder ? { ...known, ...exact } : known;
+          };
+    const attribution = explain(record, stamps === undefined ? evidence : { ...evidence, stamps });
     this.#options.onRequest({
       record: seen,
       attribution,
