@@ -200,7 +200,10 @@ export class ClientConnection implements Responder {
 
   #noteAnswered(): void {
     this.#onDrained = undefined;
-    this.#body.free();
+    // Of a request that was given up somebody may still have the body.
+    const isDone = !this.#answer.isBroken && this.#cancellation?.reason === undefined;
+    if (isDone) this.#body.finish();
+    else this.#body.free();
     this.#cancellation = undefined;
     this.#admission = undefined;
     if (this.#socket.destroyed) return;

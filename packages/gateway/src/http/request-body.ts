@@ -1,10 +1,11 @@
 import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import type { Framing } from '../http1/framing.ts';
 import type { RefusalReason } from '../http1/refusal.ts';
+import { lentBytesMax, lentBytesMin, type LentMemory } from '../net/spare-memory.ts';
 import type { BodyRoom } from './body-room.ts';
 
 /** A body of up to so many bytes gets all its memory when its first bytes come; a longer one as they come. */
-const bytesAtOnce = 2 ** 20;
+const bytesAtOnce = lentBytesMax;
 const noBytes = Buffer.alloc(0);
 
 /** What a step of reading a body came to. */
@@ -22,6 +23,8 @@ export class RequestBody {
   readonly #bytesMax: number;
   readonly #room: BodyRoom;
   #bytes: Buffer = noBytes;
+  /** Where the bytes stand, if they stand in memory that goes from body to body. */
+  #memory: LentMemory | undefined;
   /** Bytes that are taken of the room, also for a body that has been released. */
   #taken = 0;
   #length = 0;
@@ -60,7 +63,7 @@ export class RequestBody {
     return this.#remaining === 0 ? 'whole' : 'more';
   }
 
-  /** The body, once; the memory is the taker's, and counts until `free`. */
+  /** The body, once; the memory is the taker's, and counts until `free` or `finish`. */
   release(): Buffer {
     const bytes = this.#bytes.subarray(0, this.#length);
     this.#bytes = noBytes;
@@ -68,9 +71,16 @@ export class RequestBody {
     return bytes;
   }
 
-  /** Gives back what the body had of the room. */
+  /** The request is answered to its end, so that its taker is done with the body: what comes next may have its memory. */
+  finish(): void {
+    if (this.#memory !== undefined) this.#room.spare.takeBack(this.#memory);
+    this.free();
+  }
+
+  /** Gives back what the body had of the room. The memory is not used again: whoever took the body may still look at it. */
   free(): void {
     this.#bytes = noBytes;
+    this.#memory = undefined;
     this.#length = 0;
     if (this.#taken > 0) this.#room.free(this.#taken);
     this.#taken = 0;
@@ -95,18 +105,27 @@ export class RequestBody {
   /** False: there is no room for it. */
   #append(bytes: Buffer, [start, end]: readonly [number, number], expected: number): boolean {
     const needed = this.#length + end - start;
-    if (needed > this.#bytes.length) {
+    if (needed > this.#taken) {
       const all = Math.min(this.#length + expected, Math.max(bytesAtOnce, 2 * this.#length));
       const byteCount = Math.max(needed, all);
-      if (!this.#room.take(byteCount - this.#bytes.length)) return false;
-      this.#taken += byteCount - this.#bytes.length;
-      const grown = Buffer.allocUnsafe(byteCount);
-      this.#bytes.copy(grown, 0, 0, this.#length);
-      this.#bytes = grown;
+      if (!this.#room.take(byteCount - this.#taken)) return false;
+      this.#taken = byteCount;
+      if (byteCount > this.#bytes.length) this.#grow(byteCount);
     }
     bytes.copy(this.#bytes, this.#length, start, end);
     this.#length = needed;
     return true;
+  }
+
+  #grow(byteCount: number): void {
+    const isLent = byteCount >= lentBytesMin && byteCount <= lentBytesMax;
+    const outgrown = this.#memory;
+    this.#memory = isLent ? this.#room.spare.lend(byteCount) : undefined;
+    const grown =
+      this.#memory === undefined ? Buffer.allocUnsafe(byteCount) : Buffer.from(this.#memory);
+    this.#bytes.copy(grown, 0, 0, this.#length);
+    this.#bytes = grown;
+    if (outgrown !== undefined) this.#room.spare.takeBack(outgrown);
   }
 
   #refuse(reason: BodyRefusal | undefined): BodyStep {

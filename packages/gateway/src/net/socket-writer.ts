@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { LentMemory } from './spare-memory.ts';
 
 /** Room for what is written in one turn of the loop. */
 const outputBytes = 64 * 1024;
@@ -50,13 +51,30 @@ export class SocketWriter {
     }
   }
 
-  /** Writes bytes that stay as they are until they are sent: long ones are not copied. */
+  /** Writes bytes that stay as they are until they are sent: long ones are not copied. Lent memory is held meanwhile. */
   ownedBytes(bytes: Buffer): void {
     if (bytes.length <= outputBytes - this.#open(0).length) return this.bytes(bytes);
-    this.#socket.cork();
-    this.flush();
-    this.#socket.write(bytes);
-    this.#socket.uncork();
+    const before = this.#copyOfOpen();
+    const socket = this.#socket;
+    if (!socket.writable) return;
+    const { buffer } = bytes;
+    socket.cork();
+    if (before.length > 0) socket.write(before);
+    if (buffer instanceof LentMemory) {
+      buffer.hold();
+      // It is called in any case: when all has gone, or the socket has.
+      socket.write(bytes, () => buffer.letGo());
+    } else socket.write(bytes);
+    socket.uncork();
+  }
+
+  /** Takes what waits out of the shared memory, which goes on to others. */
+  #copyOfOpen(): Buffer {
+    const output = this.#output;
+    const bytes = Buffer.from(output.bytes.subarray(0, output.length));
+    output.length = 0;
+    output.writer = undefined;
+    return bytes;
   }
 
   /** Sends what was written. False: the other side is slow; the socket's `drain` tells when it has caught up. */
