@@ -147,6 +147,8 @@ export class PrefixLedger {
     for (let block = 0; block < chain.blockCount; block++) {
       const entry = this.#findOrInsert(chain, block);
       if (entry === none) continue;
+      // Used in this epoch already: what was to be written stands there, and a store that all threads see is dear.
+      if (this.#memory.stamps[stampRow(this.#memory, entry) + endpoint] === stamp) continue;
       this.#uses.move(endpoint, this.#usedAt(entry, endpoint), epoch);
       this.#stamp(entry, { chain, block, endpoint, stamp });
     }
