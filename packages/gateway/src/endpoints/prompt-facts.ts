@@ -2,7 +2,7 @@ import {
   apiError,
   type ApiError,
   bodyNotJson,
-  copyPrompt,
+  eachPromptRange,
   replaceFields,
   routingFields,
   scanBody,
@@ -33,13 +33,10 @@ const bytesPerToken = 4;
 const blockBytes = 512;
 /** Prompt tokens in a block of a chain, about. */
 export const promptTokensPerBlock: number = blockBytes / bytesPerToken;
-/** Prompts of up to so many bytes are hashed in room that is there; longer ones get their own. */
-const roomBytes = 64 * 1024;
 
 /** Reads what routing needs of requests. Of a prompt only the hashes of its blocks are kept. */
 export class PromptReader {
   readonly #hasher = new PrefixHasher({ blockBytes });
-  readonly #room = Buffer.allocUnsafeSlow(roomBytes);
 
   /** A form names its model in a field; what is neither JSON nor a form names none. */
   read(
@@ -60,10 +57,15 @@ export class PromptReader {
     if (kind === undefined) return noFacts;
     if (kind !== 'string')
       return { refused: apiError('invalid_type', '"model" must be a string.', { param: 'model' }) };
-    const { model, isStream, outputTokensMax, promptBytes } = routingFields(scanned);
-    const room = promptBytes <= roomBytes ? this.#room : Buffer.allocUnsafe(promptBytes);
-    const length = copyPrompt(scanned, room.subarray(0, promptBytes));
-    const { words, blockCount } = this.#hasher.hash(room.subarray(0, length));
+    const { model, isStream, outputTokensMax } = routingFields(scanned);
+    const hasher = this.#hasher;
+    let length = 0;
+    hasher.begin();
+    eachPromptRange(scanned, (start, end) => {
+      hasher.add(scanned.bytes, start, end);
+      length += end - start;
+    });
+    const { words, blockCount } = hasher.finish();
     return {
       model,
       // The hasher's words are its own: the next prompt writes over them.

@@ -21,6 +21,8 @@ const backslash = 0x5c;
 const noByte = -1;
 /** Strings shorter than this are read byte by byte, longer ones by words of four. */
 const shortStringBytes = 16;
+/** Where strings end that are longer than this is kept, for whoever goes over the same bytes again. */
+const keptStringBytes = 1024;
 const noBytes = new Uint8Array(0);
 const noWords = new Int32Array(0);
 const literals = {
@@ -36,6 +38,8 @@ const literals = {
 export class JsonCursor {
   position = 0;
   problem: JsonProblem | undefined;
+  /** Of long strings, where each ends, its quotes included, by where it begins: those that stand here are not read again. */
+  longStrings: Map<number, number> | undefined;
   /** The range of the last member's name, its quotes included, and whether it holds no escape. */
   nameStart = 0;
   nameEnd = 0;
@@ -61,6 +65,7 @@ export class JsonCursor {
 
   /** Sets the cursor on a text that spans `start` to `end` of `bytes`. */
   reset(bytes: Uint8Array, start: number, end: number): void {
+    this.longStrings = undefined;
     this.#bytes = bytes;
     this.position = start;
     this.#end = end;
@@ -180,7 +185,24 @@ export class JsonCursor {
       }
       if (byte === backslash || byte < 0x20) break;
     }
-    return this.#skipLongString(at);
+    return this.#skipKnownString() || this.#skipLongString(at);
+  }
+
+  #skipKnownString(): boolean {
+    const end = this.longStrings?.get(this.position);
+    if (end === undefined) return false;
+    this.position = end;
+    // It may be: a name is compared by its bytes only where it is known to be plain.
+    this.#isPlain = false;
+    return true;
+  }
+
+  /** Steps behind a string that ends before `end`. */
+  #endString(end: number): true {
+    if (end - this.position > keptStringBytes)
+      (this.longStrings ??= new Map<number, number>()).set(this.position, end);
+    this.position = end;
+    return true;
   }
 
   /** Skips the rest of a string by words, from byte `from` of its text on. */
@@ -196,6 +218,7 @@ export class JsonCursor {
       let index = offset >> 2;
       if (index >= wordCount) return this.#skipStringEnd(at);
       let stops = stopsIn(withoutLowBytes(words[index] as number, offset & 3));
+      if (stops === 0) index = skipFours(words, index + 1) - 1;
       while (stops === 0 && ++index < wordCount) stops = stopsIn(words[index] as number);
       if (stops === 0) return this.#skipStringEnd(start + 4 * index);
       // The lowest of the marks is true; higher ones may come from its borrow.
@@ -212,10 +235,7 @@ export class JsonCursor {
     let at = from;
     while (at < this.#end) {
       const byte = this.#bytes[at] as number;
-      if (byte === quote) {
-        this.position = at + 1;
-        return true;
-      }
+      if (byte === quote) return this.#endString(at + 1);
       if (byte < 0x20) return this.#fail(at, 'control_character', 'an escape such as "\\n"');
       const length = byte === backslash ? this.#escapeLength(at + 1) : 1;
       if (length === 0) return false;
@@ -327,6 +347,22 @@ function stopsIn(word: number): number {
   const quoteOrControl = (word ^ 0x02020202) - 0x21212121;
   const isBackslash = (word ^ 0x5c5c5c5c) - 0x01010101;
   return (quoteOrControl | isBackslash) & ~word & 0x80808080;
+}
+
+/** The first four words, from this one on, in which something stops, or of which there are fewer. */
+function skipFours(words: Int32Array, from: number): number {
+  const last = words.length - 4;
+  let index = from;
+  while (index <= last) {
+    const marks =
+      stopsIn(words[index] as number) |
+      stopsIn(words[index + 1] as number) |
+      stopsIn(words[index + 2] as number) |
+      stopsIn(words[index + 3] as number);
+    if (marks !== 0) break;
+    index += 4;
+  }
+  return index;
 }
 
 /** The word with as many of its first bytes, which have been read, made letters: they neither stop nor borrow. */

@@ -15,62 +15,40 @@ export const promptFields: readonly ScannedField[] = [
 const messageNames = new FieldNames(['role', 'content']);
 const openBrace = 0x7b;
 
-/** Takes the next range of a prompt, and answers whether it wants more. */
-type TakeRange = (start: number, end: number) => boolean;
+/** Takes the next range of a prompt. */
+type TakeRange = (start: number, end: number) => void;
 
 /**
  * The prompt's bytes in an order that depends on the prompt only: tools, system, then each message by role, content
  * and its other members. Bodies whose prompts begin alike have ranges whose bytes begin alike, wherever their other
  * fields stand. Texts are compared as bytes: one that is escaped in another way is another text.
  */
-export function promptRanges(body: ScannedBody): readonly ByteRange[] {
-  const ranges: ByteRange[] = [];
-  takePrompt(body, (start, end) => {
-    ranges.push({ start, end });
-    return true;
-  });
-  return ranges;
-}
-
-/** Copies the prompt's bytes, in the order of `promptRanges`, until `target` is full; answers how many it wrote. */
-export function copyPrompt(body: ScannedBody, target: Uint8Array): number {
-  let written = 0;
-  takePrompt(body, (start, end) => {
-    const sourceEnd = Math.min(end, start + target.length - written);
-    target.set(body.bytes.subarray(start, sourceEnd), written);
-    written += sourceEnd - start;
-    return written < target.length;
-  });
-  return written;
-}
-
-function takePrompt(body: ScannedBody, take: TakeRange): void {
+export function eachPromptRange(body: ScannedBody, take: TakeRange): void {
   for (const field of promptFields) {
     const range = body.rangeOf(field);
     if (range === undefined) continue;
     const isList = (field === 'messages' || field === 'input') && body.kindOf(field) === 'array';
-    const wantsMore = isList ? takeMessages(body, range, take) : take(range.start, range.end);
-    if (!wantsMore) return;
+    if (isList) takeMessages(body, range, take);
+    else take(range.start, range.end);
   }
 }
 
-function takeMessages(body: ScannedBody, range: ByteRange, take: TakeRange): boolean {
+function takeMessages(body: ScannedBody, range: ByteRange, take: TakeRange): void {
   const cursor = body.cursorAt(range);
   cursor.enter();
   while (cursor.nextElement()) {
-    const isMessage = cursor.peek() === openBrace;
-    if (!(isMessage ? takeMessage(cursor, take) : takeValue(cursor, take))) return false;
+    if (cursor.peek() === openBrace) takeMessage(cursor, take);
+    else takeValue(cursor, take);
   }
-  return true;
 }
 
-function takeValue(cursor: JsonCursor, take: TakeRange): boolean {
+function takeValue(cursor: JsonCursor, take: TakeRange): void {
   const start = cursor.position;
   cursor.skipValue();
-  return take(start, cursor.position);
+  take(start, cursor.position);
 }
 
-function takeMessage(cursor: JsonCursor, take: TakeRange): boolean {
+function takeMessage(cursor: JsonCursor, take: TakeRange): void {
   /** Start and end of the role, the content, then of each other member, its name included. */
   const ranges = [-1, -1, -1, -1];
   cursor.enter();
@@ -86,7 +64,6 @@ function takeMessage(cursor: JsonCursor, take: TakeRange): boolean {
   }
   for (let at = 0; at < ranges.length; at += 2) {
     const start = ranges[at] ?? -1;
-    if (start !== -1 && !take(start, ranges[at + 1] ?? start)) return false;
+    if (start !== -1) take(start, ranges[at + 1] ?? start);
   }
-  return true;
 }

@@ -46,7 +46,8 @@ export function scanBody(bytes: Buffer): BodyScan {
   }
   if (cursor.problem !== undefined) return malformed(grammarProblem(bytes, cursor.problem));
   if (cursor.peek() !== -1) return malformed(trailingBytes(cursor.position));
-  const body = new ScannedBody(bytes, { start, memberCount, ranges, repeated });
+  const { longStrings } = cursor;
+  const body = new ScannedBody(bytes, { start, memberCount, ranges, repeated, longStrings });
   return { kind: 'scanned', body };
 }
 

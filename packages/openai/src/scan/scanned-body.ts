@@ -21,6 +21,8 @@ export interface ScannedBodyParts {
   readonly ranges: readonly number[];
   /** Indices of the fields that come more than once. */
   readonly repeated: readonly number[];
+  /** Where long strings begin and end: whoever goes over the body again need not read them. */
+  readonly longStrings: Map<number, number> | undefined;
 }
 
 const usageNames = new FieldNames(['include_usage']);
@@ -35,13 +37,16 @@ export class ScannedBody {
   readonly memberCount: number;
   readonly #ranges: readonly number[];
   readonly #repeated: readonly number[];
+  readonly #longStrings: Map<number, number> | undefined;
 
-  constructor(bytes: Buffer, { start, memberCount, ranges, repeated }: ScannedBodyParts) {
+  constructor(bytes: Buffer, parts: ScannedBodyParts) {
+    const { start, memberCount, ranges, repeated, longStrings } = parts;
     this.bytes = bytes;
     this.start = start;
     this.memberCount = memberCount;
     this.#ranges = ranges;
     this.#repeated = repeated;
+    this.#longStrings = longStrings;
   }
 
   /** Fields that come more than once. The last one counts here as for `JSON.parse`; other parsers take the first. */
@@ -112,6 +117,7 @@ export class ScannedBody {
   cursorAt({ start, end }: ByteRange): JsonCursor {
     const cursor = new JsonCursor(scanBounds.depthMax);
     cursor.reset(this.bytes, start, end);
+    cursor.longStrings = this.#longStrings;
     return cursor;
   }
 }

@@ -7,6 +7,11 @@ export interface PrefixChain {
   readonly blockCount: number;
 }
 
+/** So many bytes of a prompt are put together, in whole blocks, before they are hashed. */
+const roomBytes = 64 * 1024;
+/** Words that are hashed beside one another: what comes of one is not waited for by the next. */
+const laneCount = 4;
+
 /**
  * Hashes prompts block by block.
  *
@@ -17,9 +22,13 @@ export class PrefixHasher {
   readonly #blocksMax: number;
   readonly #seed: number;
   readonly #words: Uint32Array;
-  /** The block being hashed, as bytes and as words: copying it is cheaper than putting words together from bytes. */
-  readonly #block: Uint32Array;
-  readonly #blockAsBytes: Uint8Array;
+  /** Bytes that wait, as bytes and as words: copying them is cheaper than putting words together from bytes. */
+  readonly #room: Uint32Array;
+  readonly #roomAsBytes: Uint8Array;
+  #waitingBytes = 0;
+  #blockCount = 0;
+  #low = 0;
+  #high = 0;
 
   constructor(options: PrefixHasherOptions = {}) {
     const { blockBytes, blocksMax, seed } = resolveHasherOptions(options);
@@ -27,40 +36,100 @@ export class PrefixHasher {
     this.#blocksMax = blocksMax;
     this.#seed = seed;
     this.#words = new Uint32Array(2 * blocksMax);
-    this.#block = new Uint32Array(blockBytes / 4);
-    this.#blockAsBytes = new Uint8Array(this.#block.buffer);
+    this.#room = new Uint32Array((Math.floor(roomBytes / blockBytes) * blockBytes) / 4);
+    this.#roomAsBytes = new Uint8Array(this.#room.buffer);
   }
 
-  /** Chains of prompts with different salts (a model, a tenant that is kept apart) have nothing in common. */
+  /** Hashes a prompt that stands in one place. */
   hash(prompt: Uint8Array, salt = 0): PrefixChain {
-    const blockCount = Math.min(Math.floor(prompt.length / this.blockBytes), this.#blocksMax);
-    let low = mix(this.#seed ^ salt);
-    let high = mix(low + 0x9e3779b9);
-    const block = this.#block;
-    for (let index = 0; index < blockCount; index++) {
-      const start = index * this.blockBytes;
-      this.#blockAsBytes.set(prompt.subarray(start, start + this.blockBytes));
-      for (let at = 0; at < block.length; at += 2) {
-        low = Math.imul(low ^ (block[at] as number), 0x2c1b3c6d);
-        high = Math.imul(high ^ (block[at + 1] as number), 0x297a2d39);
-        low = (((low << 13) | (low >>> 19)) + high) | 0;
-        high = ((high << 17) | (high >>> 15)) ^ low;
-      }
-      // Each half is made of both, so that neither alone decides which bucket and which way.
-      low = mix(low + Math.imul(high, 0x85157af5));
-      high = mix(high ^ low);
-      this.#words[2 * index] = low;
-      this.#words[2 * index + 1] = high;
+    this.begin(salt);
+    this.add(prompt, 0, prompt.length);
+    return this.finish();
+  }
+
+  /** Begins a prompt. Chains of prompts with different salts (a model, a tenant that is kept apart) have nothing in common. */
+  begin(salt = 0): void {
+    this.#waitingBytes = 0;
+    this.#blockCount = 0;
+    this.#low = mix(this.#seed ^ salt);
+    this.#high = mix(this.#low + 0x9e3779b9);
+  }
+
+  /** Adds the next bytes of the prompt. Past the most blocks they are left out. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const room = this.#roomAsBytes;
+    let from = start;
+    while (from < end && this.#blockCount < this.#blocksMax) {
+      const length = Math.min(end - from, room.length - this.#waitingBytes);
+      room.set(bytes.subarray(from, from + length), this.#waitingBytes);
+      this.#waitingBytes += length;
+      from += length;
+      if (this.#waitingBytes === room.length) this.#hashWaiting();
     }
-    return { words: this.#words, blockCount };
+  }
+
+  /** The chain of what was added since `begin`; bytes that fill no block are left out. */
+  finish(): PrefixChain {
+    this.#hashWaiting();
+    return { words: this.#words, blockCount: this.#blockCount };
+  }
+
+  #hashWaiting(): void {
+    const whole = Math.floor(this.#waitingBytes / this.blockBytes);
+    const count = Math.min(whole, this.#blocksMax - this.#blockCount);
+    for (let index = 0; index < count; index++) this.#hashBlock(index);
+    this.#waitingBytes = 0;
+  }
+
+  #hashBlock(index: number): void {
+    const room = this.#room;
+    const blockWords = this.blockBytes / 4;
+    const end = (index + 1) * blockWords;
+    let one = this.#low;
+    let two = this.#high;
+    let three = one ^ 0x9e3779b9;
+    let four = two ^ 0x7f4a7c15;
+    let at = index * blockWords;
+    // A step is one to one in the word and in what was before it, so that no change gets lost within its lane.
+    for (; at < end - laneCount + 1; at += laneCount) {
+      one = Math.imul(one ^ (room[at] as number), 0x2c1b3c6d);
+      two = Math.imul(two ^ (room[at + 1] as number), 0x297a2d39);
+      three = Math.imul(three ^ (room[at + 2] as number), 0x1b56c4e9);
+      four = Math.imul(four ^ (room[at + 3] as number), 0x3c6ef373);
+      one = (one << 13) | (one >>> 19);
+      two = (two << 17) | (two >>> 15);
+      three = (three << 11) | (three >>> 21);
+      four = (four << 15) | (four >>> 17);
+    }
+    if (at < end) {
+      one = Math.imul(one ^ (room[at] as number), 0x2c1b3c6d);
+      two = Math.imul(two ^ (room[at + 1] as number), 0x297a2d39);
+    }
+    // Each half is made of all lanes in its own way, so that neither alone decides which bucket and which way.
+    const low = mix(
+      one + Math.imul(two, 0x85157af5) + Math.imul(three, 0x68e31da5) + Math.imul(four, 0xb5297a4d),
+    );
+    const high = mix(
+      (stir(one, 0x1b873593) + stir(two, 0xcc9e2d51)) ^
+        (stir(three, 0xac4c1b51) + stir(four, 0x31848bab)),
+    );
+    const word = 2 * this.#blockCount++;
+    this.#low = low;
+    this.#high = high;
+    this.#words[word] = low;
+    this.#words[word + 1] = high;
   }
 }
 
 /** Spreads every bit of a word over all of it; one to one. */
 export function mix(word: number): number {
-  let mixed = word | 0;
-  mixed = Math.imul(mixed ^ (mixed >>> 17), 0xed5ad4bb | 0);
+  let mixed = stir(word, 0xed5ad4bb);
   mixed = Math.imul(mixed ^ (mixed >>> 11), 0xac4c1b51 | 0);
   mixed = Math.imul(mixed ^ (mixed >>> 15), 0x31848bab);
   return mixed ^ (mixed >>> 14);
+}
+
+/** Spreads the bits of a word upward by an odd factor; one to one. */
+function stir(word: number, factor: number): number {
+  return Math.imul(word ^ (word >>> 17), factor);
 }
