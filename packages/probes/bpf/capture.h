@@ -5,7 +5,7 @@
 #include "losses.h"
 #include "socket-event.h"
 
-enum { PAYLOAD_MAX = 8192, SCRATCHES = 3 };
+enum { PAYLOAD_MAX = 8192, MIDDLE_MAX = 4096, SCRATCHES = 3 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -27,7 +27,8 @@ struct {
 
 static __always_inline void submit(struct scratch *scratch, struct loss_counts *counts) {
   __u64 bytes = scratch->event.head_bytes + scratch->event.tail_bytes;
-  if (bytes > PAYLOAD_MAX) bytes = PAYLOAD_MAX;
+  if (scratch->event.flags & SOCKET_FLAG_MIDDLE) bytes += scratch->event.middle_bytes;
+  if (bytes > PAYLOAD_MAX + MIDDLE_MAX) bytes = PAYLOAD_MAX + MIDDLE_MAX;
   // The reader looks at intervals: waking it would be the server's time.
   settle(counts, bpf_ringbuf_output(&events, scratch, sizeof(struct socket_event) + bytes, BPF_RB_NO_WAKEUP));
 }

@@ -17,9 +17,11 @@ enum socket_event_flag {
   SOCKET_FLAG_NO_BUFFER = 2,
   // The socket took less than it was given, and waits for room.
   SOCKET_FLAG_NO_SPACE = 4,
+  // Pieces of the operation's middle follow its first and its last bytes.
+  SOCKET_FLAG_MIDDLE = 8,
 };
 
-// The record's head; the captured bytes follow: the first ones of the operation, then its last ones.
+// The record's head; the captured bytes follow: the first ones of the operation, then its last ones, then pieces between.
 struct socket_event {
   __u64 time_ns;
   // When the first byte arrived (receive), or the call began to copy (send); 0 when unknown.
@@ -42,7 +44,11 @@ struct socket_event {
   __u8 state;
   __u8 family;
   __u32 sequence;
-  __u32 local_address[4];
+  union {
+    __u32 local_address[4];
+    // Of the pieces of an operation's middle, where there are some.
+    __u32 middle_bytes;
+  };
   __u32 peer_address[4];
 };
 

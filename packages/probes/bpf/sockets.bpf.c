@@ -5,6 +5,7 @@
 // with the socket at hand; the caller's buffer is found in the registers with which the system call was entered.
 #include "caller-buffer.h"
 #include "filter.h"
+#include "frame-walk.h"
 
 enum { FLAG_PEEK = 2, ERROR_AGAIN = -11, HAS_NO_SPACE = 2, PATH_BYTES = 32 };
 
@@ -30,6 +31,10 @@ struct socket_state {
   __u8 family;
   __u8 check;
   __u8 flags;
+  // What is spoken, an enum speech; frames are followed in both directions.
+  __u8 speech;
+  struct frame_place receiving;
+  struct frame_place sending;
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -168,6 +173,32 @@ static __always_inline void capture(struct scratch *scratch, struct buffer *buff
   }
 }
 
+static __always_inline void follow_received(struct scratch *scratch, struct socket_state *state, struct buffer *buffer) {
+  if (state->speech == SPEECH_OTHER) return;
+  if (state->speech != SPEECH_FRAMES) {
+    if (!begins_with_preface(scratch)) {
+      state->speech = SPEECH_OTHER;
+      return;
+    }
+    state->speech = SPEECH_FRAMES;
+    state->receiving.left = PREFACE_BYTES;
+    state->receiving.is_data = 1;
+  }
+  if (!walk_frames(scratch, &state->receiving, buffer)) state->speech = SPEECH_OTHER;
+}
+
+static __always_inline void follow_sent(struct scratch *scratch, struct socket_state *state, struct buffer *buffer) {
+  if (state->speech == SPEECH_OTHER) return;
+  if (state->speech == SPEECH_UNKNOWN) {
+    if (!begins_with_settings(scratch)) {
+      state->speech = SPEECH_OTHER;
+      return;
+    }
+    state->speech = SPEECH_SERVER_FIRST;
+  }
+  if (!walk_frames(scratch, &state->sending, buffer)) state->speech = SPEECH_OTHER;
+}
+
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_receive, struct sock *socket, int result, int flags) {
   if (flags & FLAG_PEEK) return 0;
@@ -200,6 +231,7 @@ int BPF_PROG(on_receive, struct sock *socket, int result, int flags) {
     struct buffer buffer = {.scratch_key = 0};
     find_buffer(&buffer);
     capture(scratch, &buffer, result);
+    follow_received(scratch, state, &buffer);
   }
   submit(scratch, counts);
   return 0;
@@ -237,6 +269,7 @@ int BPF_PROG(on_send, struct sock *socket, int result, int flags) {
     struct buffer buffer = {.scratch_key = 1};
     find_buffer(&buffer);
     capture(scratch, &buffer, result);
+    follow_sent(scratch, state, &buffer);
   }
   submit(scratch, counts);
   return 0;

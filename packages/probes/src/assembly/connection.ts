@@ -147,6 +147,8 @@ export class Connection {
         head: Uint8Array.from(bytes.head),
         skipped: bytes.skipped,
         tail: Uint8Array.from(bytes.tail),
+        // Three bytes have no middle.
+        middle: [],
       },
     }));
   }
@@ -184,6 +186,8 @@ function operationOf(event: SocketEvent): Operation {
 
 function bytesOf(event: SocketEvent): OperationBytes {
   const skipped = event.result - event.head.length - event.tail.length;
-  if (skipped < 0) return { head: event.head.subarray(0, event.result), skipped: 0, tail: noBytes };
-  return { head: event.head, skipped, tail: event.tail };
+  const { head, tail, middle } = event;
+  if (skipped < 0)
+    return { head: head.subarray(0, event.result), skipped: 0, tail: noBytes, middle };
+  return { head, skipped, tail, middle };
 }

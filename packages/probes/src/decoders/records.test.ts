@@ -4,6 +4,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readObjectSpec } from '@millrace/bpf';
 import { decodeRunQueueEvent, runQueueEventBytes } from './run-queue-event.ts';
+import { decodeSocketEvent, socketEventHeadBytes } from './socket-event.ts';
 import { decodeTcpEvent, tcpEventBytes } from './tcp-event.ts';
 
 /** A record of a probe's structure, its members set by the names that the object itself has for them. */
@@ -95,4 +96,45 @@ test('a record that is cut off, or of no kind, is refused', () => {
   assert.throws(() => decodeTcpEvent(tcpRecord().set('kind', 9).view, 0, 88), /9 is no kind/);
   assert.throws(() => decodeTcpEvent(tcpRecord().set('limit', 7).view, 0, 88), /7 is no limit/);
   assert.throws(() => decodeRunQueueEvent(view, 0, 31), /31 bytes are no event/);
+});
+
+/** A send of 9,000 bytes of which the first two, the last one and a piece of three in between were captured. */
+function sendInPieces(): DataView {
+  const { view } = new Record('sockets', 'socket_event').set('kind', 3).set('flags', 8);
+  assert.equal(view.byteLength, socketEventHeadBytes);
+  const whole = new Uint8Array(socketEventHeadBytes + 3 + 16);
+  whole.set(new Uint8Array(view.buffer));
+  whole.set([1, 2, 9], socketEventHeadBytes);
+  const sent = new DataView(whole.buffer);
+  sent.setInt32(40, 9_000, true);
+  sent.setUint16(48, 2, true);
+  sent.setUint16(50, 1, true);
+  sent.setUint32(64, 16, true);
+  sent.setUint32(socketEventHeadBytes + 3, 5_000, true);
+  sent.setUint32(socketEventHeadBytes + 7, 3, true);
+  whole.set([6, 7, 8], socketEventHeadBytes + 11);
+  return sent;
+}
+
+test('pieces of the middle of an operation are read with their places', () => {
+  const view = sendInPieces();
+  const { head, tail, middle, result } = decodeSocketEvent(view, 0, view.byteLength);
+  assert.deepEqual([result, [...head], [...tail]], [9_000, [1, 2], [9]]);
+  assert.deepEqual(
+    middle.map(({ at, bytes }) => [at, [...bytes]]),
+    [[5_000, [6, 7, 8]]],
+  );
+});
+
+test('a middle that is cut off, or whose piece is, is refused', () => {
+  const view = sendInPieces();
+  assert.throws(
+    () => decodeSocketEvent(view, 0, view.byteLength - 1),
+    /2 \+ 1 \+ 16 bytes do not fit/,
+  );
+  view.setUint32(socketEventHeadBytes + 7, 9, true);
+  assert.throws(
+    () => decodeSocketEvent(view, 0, view.byteLength),
+    /a piece of its middle is cut at byte 0/,
+  );
 });

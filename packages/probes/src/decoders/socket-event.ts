@@ -4,6 +4,13 @@ import { readUint64 } from './read-uint64.ts';
 /** What happened on a connection of a watched server. */
 export type SocketEventKind = 'open' | 'receive' | 'send' | 'state';
 
+/** Bytes that were captured in the middle of an operation. */
+export interface MiddlePiece {
+  /** Bytes of the operation before it. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
 /** One record of the sockets probe. Times are nanoseconds of the kernel's monotonic clock. */
 export interface SocketEvent {
   readonly kind: SocketEventKind;
@@ -35,6 +42,8 @@ export interface SocketEvent {
   readonly head: Uint8Array;
   /** Last bytes of the operation, where `head` is not all of it. */
   readonly tail: Uint8Array;
+  /** Pieces between them, of which HTTP/2's frames can be made out; valid as long as they are. */
+  readonly middle: readonly MiddlePiece[];
   /** Of a Unix socket the path, of which only the beginning is told. */
   readonly localAddress: string;
   readonly peerAddress: string;
@@ -48,6 +57,10 @@ export interface SocketEvent {
  *   0 time_ns   8 begin_ns  16 cookie     24 offset      32 tgid  36 tid  40 result  44 requested
  *  48 head     50 tail      52 local port 54 peer port   56 kind  57 flags 58 state  59 family
  *  60 sequence 64 local address (16)      80 peer address (16)    96 bytes of the operation
+ *
+ * Where a flag says so, 64 is the count of bytes of pieces of its middle, which follow its first and its last bytes:
+ *
+ *   0 at        4 bytes    8 the bytes, padded to 8
  */
 export const socketEventHeadBytes = 96;
 
@@ -61,11 +74,14 @@ const kinds: readonly (SocketEventKind | undefined)[] = [
 const flagMidway = 1;
 const flagNoBuffer = 2;
 const flagNoSpace = 4;
+const flagMiddle = 8;
+const pieceHeadBytes = 8;
 const familyUnix = 1;
 const familyInet = 2;
 /** What the record holds of a Unix socket's path. */
 const pathBytes = 32;
 const noBytes = new Uint8Array(0);
+const nothing: readonly MiddlePiece[] = [];
 
 /** Reads one record. Hot path: once an event; allocates the event and the views of its bytes. Throws `PROBES_EVENT_INVALID`. */
 export function decodeSocketEvent(view: DataView, at: number, byteLength: number): SocketEvent {
@@ -76,14 +92,16 @@ export function decodeSocketEvent(view: DataView, at: number, byteLength: number
     throw invalidEvent('socket event', `${view.getUint8(at + 56)} is no kind of event`);
   const headBytes = view.getUint16(at + 48, true);
   const tailBytes = view.getUint16(at + 50, true);
-  if (socketEventHeadBytes + headBytes + tailBytes > byteLength) {
+  const flags = view.getUint8(at + 57);
+  const middleBytes = (flags & flagMiddle) === 0 ? 0 : view.getUint32(at + 64, true);
+  const middleAt = at + socketEventHeadBytes + headBytes + tailBytes;
+  if (middleAt + middleBytes > at + byteLength) {
     throw invalidEvent(
       'socket event',
-      `${headBytes} + ${tailBytes} bytes do not fit into ${byteLength}`,
+      `${headBytes} + ${tailBytes} + ${middleBytes} bytes do not fit into ${byteLength}`,
     );
   }
   const payloadAt = view.byteOffset + at + socketEventHeadBytes;
-  const flags = view.getUint8(at + 57);
   const isOpen = kind === 'open';
   const isUnix = view.getUint8(at + 59) === familyUnix;
   return {
@@ -104,6 +122,7 @@ export function decodeSocketEvent(view: DataView, at: number, byteLength: number
     hasNoSpace: (flags & flagNoSpace) !== 0,
     head: bytesOf(view, payloadAt, headBytes),
     tail: bytesOf(view, payloadAt + headBytes, tailBytes),
+    middle: middleBytes === 0 ? nothing : readMiddle(view, middleAt, middleAt + middleBytes),
     localAddress: isOpen ? readAddress(view, at + 64, view.getUint8(at + 59)) : '',
     peerAddress: isOpen && !isUnix ? readAddress(view, at + 80, view.getUint8(at + 59)) : '',
     isUnix,
@@ -112,6 +131,20 @@ export function decodeSocketEvent(view: DataView, at: number, byteLength: number
 
 function bytesOf(view: DataView, at: number, count: number): Uint8Array {
   return count === 0 ? noBytes : new Uint8Array(view.buffer, at, count);
+}
+
+function readMiddle(view: DataView, from: number, to: number): readonly MiddlePiece[] {
+  const pieces: MiddlePiece[] = [];
+  for (let at = from; at < to;) {
+    const count = at + pieceHeadBytes > to ? -1 : view.getUint32(at + 4, true);
+    const bytesAt = at + pieceHeadBytes;
+    if (count < 0 || bytesAt + count > to)
+      throw invalidEvent('socket event', `a piece of its middle is cut at byte ${at - from}`);
+    const bytes = bytesOf(view, view.byteOffset + bytesAt, count);
+    pieces.push({ at: view.getUint32(at, true), bytes });
+    at = bytesAt + Math.ceil(count / 8) * 8;
+  }
+  return pieces;
 }
 
 /** Of a Unix socket the path, which takes the room of both addresses; an abstract one begins with @. */

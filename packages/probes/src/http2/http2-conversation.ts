@@ -338,10 +338,17 @@ export class Http2Conversation implements Conversation {
   }
 }
 
-function feed(parser: FrameParser, { head, skipped, tail }: OperationBytes): void {
+function feed(parser: FrameParser, { head, skipped, tail, middle }: OperationBytes): void {
   parser.beginOperation(head);
   parser.feed(head);
-  if (skipped > 0) parser.skip(skipped);
+  let at = head.length;
+  for (const piece of middle) {
+    if (piece.at > at) parser.skip(piece.at - at);
+    parser.feed(piece.bytes);
+    at = piece.at + piece.bytes.length;
+  }
+  const left = head.length + skipped - at;
+  if (left > 0) parser.skip(left);
   parser.feed(tail);
 }
 

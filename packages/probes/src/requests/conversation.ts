@@ -1,13 +1,16 @@
+import type { MiddlePiece } from '../decoders/socket-event.ts';
 import type { AssemblyBounds } from '../options.ts';
 import type { ConnectionPlace, Operation } from './operation.ts';
 import type { RequestDraft } from './request-draft.ts';
 import type { IncompleteReason, RequestEnding } from './request-record.ts';
 
-/** The bytes of one operation: those at its beginning, how many were not captured, those at its end. */
+/** The bytes of one operation: those at its beginning, how many come between, those at its end. */
 export interface OperationBytes {
   readonly head: Uint8Array;
   readonly skipped: number;
   readonly tail: Uint8Array;
+  /** What was captured of those between, in order: of HTTP/2 all but the payload of DATA frames, within a bound. */
+  readonly middle: readonly MiddlePiece[];
 }
 
 /** A protocol spoken on one connection. */

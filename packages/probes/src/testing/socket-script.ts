@@ -21,6 +21,7 @@ const blank: SocketEvent = {
   isUnix: false,
   head: noBytes,
   tail: noBytes,
+  middle: [],
   localAddress: '',
   peerAddress: '',
 };
@@ -79,6 +80,30 @@ export class SocketScript {
       kind: 'send',
       head: bytes.subarray(0, captured.head),
       tail: bytes.subarray(bytes.length - captured.tail),
+      result: bytes.length,
+      offset: this.#sent,
+    });
+    this.#sent += bytes.length;
+    return this;
+  }
+
+  /**
+   * A send of which bytes were captured at both ends, and in between whatever lies in some places, as the kernel's walker
+   * of frames tells it.
+   */
+  sendInPieces(
+    bytes: Uint8Array,
+    captured: {
+      readonly head: number;
+      readonly tail: number;
+      readonly middle: readonly (readonly [from: number, to: number])[];
+    },
+  ): this {
+    this.#add({
+      kind: 'send',
+      head: bytes.subarray(0, captured.head),
+      tail: bytes.subarray(bytes.length - captured.tail),
+      middle: captured.middle.map(([from, to]) => ({ at: from, bytes: bytes.subarray(from, to) })),
       result: bytes.length,
       offset: this.#sent,
     });
