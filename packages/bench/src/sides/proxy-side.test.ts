@@ -4,6 +4,7 @@ import { compileRig } from '../rig/compile-rig.ts';
 import { microsecondsEach, readProcessCost } from '../rig/process-cost.ts';
 import { runClient, startUpstream } from '../rig/rig-process.ts';
 import { millraceConfig, millraceProxySide, twoLanesSide } from './millrace-proxy-side.ts';
+import { startTlsTerminator } from './tls-terminator.ts';
 import { envoyConfig } from './wheel-sides.ts';
 import { directSide, haproxyConfig, haproxySide, nginxConfig, nginxSide } from './proxy-side.ts';
 
@@ -32,9 +33,9 @@ test('Envoy is told the same', () => {
 
 test('before an upstream that speaks TLS every proxy does', () => {
   const at = { ...place, tlsCertFile: '/somewhere/cert.pem' };
-  assert.match(nginxConfig(at), /proxy_pass https:/u);
+  assert.match(nginxConfig(at), /proxy_pass https:[^}]*proxy_ssl_protocols TLSv1\.3;/u);
   assert.match(haproxyConfig(at), /ssl verify none/u);
-  assert.match(envoyConfig(at), /UpstreamTlsContext/u);
+  assert.match(envoyConfig(at), /UpstreamTlsContext.*TLSv1_3/u);
   assert.match(millraceConfig(at, 1), /"url":"https:\/\/localhost:9001"/u);
 });
 
@@ -53,6 +54,32 @@ test('Millrace asks for the key of the client, of which its file has the hash on
   assert.match(config, /"keys":\["sha256:[0-9a-f]{64}"\]/u);
   assert.doesNotMatch(config, /client-key|upstream-key/u);
 });
+
+for (const side of [nginxSide, haproxySide, millraceProxySide])
+  test(`${side.name} takes answers from an upstream that speaks TLS`, async (t) => {
+    const rig = compileRig();
+    if ('unavailable' in rig) return t.skip(rig.unavailable);
+    await using upstream = await startUpstream(rig.upstream);
+    const terminator = await startTlsTerminator(upstream.port);
+    if ('unavailable' in terminator) return t.skip(terminator.unavailable);
+    await using tls = terminator;
+    const started = await side.start(tls.port, { tlsCertFile: tls.certFile });
+    if ('unavailable' in started) {
+      if (started.unavailable.includes('is not installed')) return t.skip(started.unavailable);
+      return assert.fail(started.unavailable);
+    }
+    await using running = started;
+    const { requests, errors } = await runClient(rig.client, {
+      ...{ port: new URL(running.url).port, 'warm-ms': 20, 'duration-ms': 150 },
+      ...{ connections: 4, 'expect-bytes': 1024 },
+    });
+    assert.ok(requests > 0);
+    assert.deepEqual(
+      Object.values(errors).filter((count) => count > 0),
+      [],
+    );
+    return undefined;
+  });
 
 for (const side of [directSide, nginxSide, haproxySide, millraceProxySide, twoLanesSide])
   test(`${side.name} takes answers and streams through whole`, async (t) => {

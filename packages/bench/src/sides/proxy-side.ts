@@ -155,6 +155,8 @@ function whyNoDebianProgram(program: string, versionFlag: string): string | unde
 export function nginxConfig(place: ProxyPlace): string {
   const { port, upstreamPort, folder, clients, tlsCertFile } = place;
   const scheme = tlsCertFile === undefined ? 'http' : 'https';
+  // By itself it offers an upstream no version above 1.2.
+  const tls = tlsCertFile === undefined ? '' : '\n      proxy_ssl_protocols TLSv1.3;';
   return `daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
@@ -174,7 +176,7 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=16384;
     location / {
-      proxy_pass ${scheme}://engine;
+      proxy_pass ${scheme}://engine;${tls}
       proxy_http_version 1.1;
       proxy_buffering off;
       proxy_read_timeout 1h;

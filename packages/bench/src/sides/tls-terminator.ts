@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeIdentity } from '@millrace/gateway/testing';
+import { BenchError } from '../errors.ts';
 import { freePort, startChild } from './child-server.ts';
 import { pinned } from './pinned.ts';
 
@@ -18,44 +20,30 @@ export async function startTlsTerminator(
 ): Promise<TlsTerminator | { readonly unavailable: string }> {
   if (spawnSync('nginx', ['-v']).status !== 0)
     return { unavailable: 'nginx is to take TLS off and is not installed (apt-get install nginx)' };
+  await using parts = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-tls-'));
-  const remove = (): void => rmSync(folder, { recursive: true });
-  const problem = makeCertificate(folder);
-  if (problem !== undefined) {
-    remove();
-    return { unavailable: problem };
-  }
+  parts.defer(() => rmSync(folder, { recursive: true }));
+  const { cert, key } = makeIdentity();
+  const certFile = join(folder, 'cert.pem');
+  writeFileSync(certFile, cert);
+  writeFileSync(join(folder, 'key.pem'), key, { mode: 0o600 });
   const tlsPort = await freePort();
   const file = join(folder, 'nginx.conf');
-  const running = await startChild({
-    command: (port) => {
-      writeFileSync(file, terminatorConfig({ port, tlsPort, upstreamPort, folder }));
-      return pinned(1, ['nginx', '-p', folder, '-c', file]);
-    },
-    modelId: 'mock',
-  });
-  return {
-    port: tlsPort,
-    certFile: join(folder, 'cert.pem'),
-    [Symbol.asyncDispose]: async () => {
-      await running[Symbol.asyncDispose]();
-      remove();
-    },
-  };
-}
-
-function makeCertificate(folder: string): string | undefined {
-  const made = spawnSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-      ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem'), '-days', '2'],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
-    ],
-    { encoding: 'utf8' },
-  );
-  if (made.status === 0) return undefined;
-  return `openssl makes no certificate: ${(made.error?.message ?? made.stderr).trim().slice(-200)}`;
+  try {
+    const running = await startChild({
+      command: (port) => {
+        writeFileSync(file, terminatorConfig({ port, tlsPort, upstreamPort, folder }));
+        return pinned(1, ['nginx', '-p', folder, '-c', file]);
+      },
+      modelId: 'mock',
+    });
+    parts.use(running);
+  } catch (error) {
+    if (error instanceof BenchError) return { unavailable: error.message };
+    throw error;
+  }
+  const held = parts.move();
+  return { port: tlsPort, certFile, [Symbol.asyncDispose]: () => held.disposeAsync() };
 }
 
 /** The plain port is looked at to see whether it serves. */

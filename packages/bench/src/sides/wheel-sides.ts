@@ -104,6 +104,8 @@ const envoyTls = {
   name: 'envoy.transport_sockets.tls',
   typed_config: {
     '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    // By itself it offers an upstream no version above 1.2.
+    common_tls_context: { tls_params: { tls_maximum_protocol_version: 'TLSv1_3' } },
   },
 };
 
