@@ -3,6 +3,7 @@ import { BpfError } from '../errors.ts';
 import { uprobeMultiType } from '../links/attach-uprobe-multi.ts';
 import type { ObjectSpec } from '../spec/object-spec.ts';
 import { describeErrno, errno } from '../sys/errno.ts';
+import { withoutProfilerSignal } from '../sys/held-signals.ts';
 import { withLibraryLog } from '../sys/library-log.ts';
 import type { Libbpf, Pointer } from '../sys/libbpf.ts';
 import { allocate, allocateText, bytesAt, type NativeBlock } from '../sys/memory.ts';
@@ -68,7 +69,7 @@ function openAndLoad(input: AttemptInput): Outcome {
       logs.set(name, log);
       libbpf.number('bpf_program__set_log_buf', program, log.address, log.bytes.byteLength);
     }
-    const status = libbpf.number('bpf_object__load', object);
+    const status = withoutProfilerSignal(() => libbpf.number('bpf_object__load', object));
     isLoaded = status >= 0;
     if (isLoaded) return { kind: 'loaded', object };
     const written = [...logs].map(([name, log]) => [name, textOf(log.bytes)] as const);
