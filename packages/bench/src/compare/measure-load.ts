@@ -10,6 +10,7 @@ import {
   type RigOptions,
   runClient,
 } from '../rig/rig-process.ts';
+import { descriptorsAllowed, streamsWithin } from '../sides/descriptors.ts';
 import type { RunningProxy } from '../sides/proxy-side.ts';
 import { goalFigures } from './gateway-goals.ts';
 import type { GatewayLoad } from './gateway-loads.ts';
@@ -74,29 +75,33 @@ async function measureWindow(
   ];
 }
 
-/** What each stream takes of the proxy's memory while nothing comes of it. */
+/** What each stream takes of the proxy's memory while nothing comes of it; as many as the system lets it have files for. */
 async function measureHeld(
   running: RunningProxy,
   load: GatewayLoad,
   client: string,
 ): Promise<LoadFigures> {
   const ids = idsOf(running);
+  const wanted = Math.min(
+    Number(load.settings['connections']),
+    streamsWithin(descriptorsAllowed()),
+  );
   const before = readProcessCost(ids);
   let after: ProcessCost | undefined;
   const result = await runClient(
     client,
-    { ...clientOptions(running), ...load.settings, 'duration-ms': heldMsMax },
+    { ...clientOptions(running), ...load.settings, connections: wanted, 'duration-ms': heldMsMax },
     (_phase, stop) =>
       void setTimeout(() => {
         after = readProcessCost(ids);
         stop();
       }, settleMs),
   );
-  const wanted = Number(load.settings['connections']);
   if (after === undefined)
     return { problem: `${result.held} of ${wanted} streams held within ${heldMsMax / 1000} s` };
   return [
     [goalFigures.idleBytes, (after.residentBytes - before.residentBytes) / 1000 / wanted],
+    ['streams held', result.held],
     ['resident, MB', after.residentBytes / 1e6],
   ];
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BenchError } from '../errors.ts';
 import { freePort, startChild } from './child-server.ts';
+import { withDescriptors } from './descriptors.ts';
 import { pinned } from './pinned.ts';
 import type { RunningSide } from './side.ts';
 
@@ -46,6 +47,8 @@ export interface ProxyPlace {
 export const upstreamKey = 'upstream-key';
 /** The connections of a load that names none. */
 const ordinaryClients = 64;
+/** Files that a program may have without being allowed more, on nearly every system. */
+const usualDescriptors = 1024;
 /** Those that a proxy has besides: the one it listens on, those that look at its health. */
 const otherConnections = 64;
 
@@ -111,7 +114,8 @@ async function startProxy(
         const place = { port, upstreamPort, folder, clients, otherPort, tlsCertFile };
         writeFileSync(file, recipe.config(place));
         const command = recipe.command(file, folder, place);
-        const allowed = withDescriptors(clients, command);
+        const isUsual = clients * 2 + otherConnections < usualDescriptors;
+        const allowed = isUsual ? command : withDescriptors(command);
         return recipe.isOnAllCores === true ? allowed : pinned(0, allowed);
       },
       modelId: 'mock',
@@ -131,18 +135,6 @@ async function startProxy(
     if (error instanceof BenchError) return { unavailable: error.message };
     throw error;
   }
-}
-
-/** Descriptors that a program may have without being allowed more, on nearly every system. */
-const usualDescriptors = 1024;
-const manyDescriptors = 262_144;
-
-/** Each client takes two connections; where the limit cannot be raised, the program has what this one has. */
-function withDescriptors(clients: number, command: readonly string[]): readonly string[] {
-  if (clients * 2 + otherConnections < usualDescriptors) return command;
-  const raise = ['prlimit', `--nofile=${manyDescriptors}:${manyDescriptors}`];
-  const canRaise = spawnSync('prlimit', [...raise.slice(1), 'true']).status === 0;
-  return canRaise ? [...raise, ...command] : command;
 }
 
 function whyNoDebianProgram(program: string, versionFlag: string): string | undefined {
