@@ -75,9 +75,9 @@ export class ClientConnection implements Responder {
     socket.setNoDelay(true);
     socket.on('drain', () => this.#onDrained?.());
     // A half-closed connection is taken for a closed one: whoever has gone looks the same.
-    socket.once('end', () => this.#noteGone());
+    socket.on('end', () => this.#noteGone());
     socket.on('error', () => this.#noteGone());
-    socket.once('close', () => this.#noteClosed());
+    socket.on('close', () => this.#noteClosed());
   }
 
   get isAnswering(): boolean {

@@ -33,6 +33,7 @@ const afterBytes = 8;
 const beforeBytesLineFeed = 9;
 const inTrailers = 10;
 const isDone = 11;
+const noBytes = Buffer.alloc(0);
 
 /**
  * Takes chunked coding off a body, however it is cut into pieces. Trailers are read, bounded and dropped.
@@ -51,7 +52,7 @@ export class ChunkedDecoder {
   #nameLength = 0;
   #extensionBytes = 0;
   readonly #trailers = new FieldParser(trailerBounds);
-  #trailerBytes = Buffer.alloc(0);
+  #trailerBytes = noBytes;
 
   /** Begins a body. */
   reset(): void {
@@ -160,7 +161,7 @@ export class ChunkedDecoder {
 
   #beginTrailers(): void {
     this.#trailers.reset(0);
-    this.#trailerBytes = Buffer.alloc(0);
+    this.#trailerBytes = noBytes;
   }
 
   #takeTrailers(bytes: Buffer, end: number): ChunkStep {

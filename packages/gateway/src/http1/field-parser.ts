@@ -14,6 +14,10 @@ export interface FieldBounds {
 /** Numbers kept for each field: start and end of its name, start and end of its value, which header it is. */
 export const numbersPerField = 5;
 
+/** Room for as many fields is taken with the first one; more when there are more. */
+const usualFields = 16;
+const noNumbers = new Int32Array(0);
+
 const inName = 0;
 const beforeValue = 1;
 const inValue = 2;
@@ -22,10 +26,11 @@ const beforeLastLineFeed = 4;
 
 /**
  * Reads header fields up to the empty line that ends them, however they are cut into pieces.
- * Hot path: once a byte of every head. Nothing is allocated; offsets count from the `base` of the message.
+ * Hot path: once a byte of every head. Nothing is allocated but room for more fields than any head before had; offsets
+ * count from the `base` of the message.
  */
 export class FieldParser {
-  readonly numbers: Int32Array;
+  numbers: Int32Array = noNumbers;
   count = 0;
   refusal: RefusalReason | undefined;
   /** Where the next byte stands. */
@@ -40,7 +45,6 @@ export class FieldParser {
 
   constructor(bounds: FieldBounds) {
     this.#bounds = bounds;
-    this.numbers = new Int32Array(bounds.fieldsMax * numbersPerField);
   }
 
   /** Begins at an offset, where the first field stands. */
@@ -140,12 +144,12 @@ export class FieldParser {
   }
 
   #take(bytes: Uint8Array, base: number): boolean {
-    const { numbers } = this;
     const to = this.count * numbersPerField;
-    if (to === numbers.length) {
+    if (to === this.numbers.length && !this.#grow()) {
       this.#refuse('too-many-fields');
       return false;
     }
+    const { numbers } = this;
     numbers[to] = this.#nameStart;
     numbers[to + 1] = this.#nameEnd;
     numbers[to + 2] = this.#valueStart;
@@ -154,6 +158,17 @@ export class FieldParser {
     this.count++;
     this.#nameStart = this.at;
     this.#state = inName;
+    return true;
+  }
+
+  /** False: there are as many fields as there may be. */
+  #grow(): boolean {
+    const { fieldsMax } = this.#bounds;
+    if (this.count === fieldsMax) return false;
+    const fields = Math.min(fieldsMax, Math.max(usualFields, 2 * this.count));
+    const grown = new Int32Array(fields * numbersPerField);
+    grown.set(this.numbers);
+    this.numbers = grown;
     return true;
   }
 

@@ -7,18 +7,19 @@ interface HeadParser {
   parse(bytes: Uint8Array, base: number, end: number): Progress;
 }
 
+const noBytes = Buffer.alloc(0);
+
 /** Reads a head out of pieces: out of the piece itself where it is whole in it, out of a copy of all pieces otherwise. */
 export class HeadReader<Parser extends HeadParser> {
   readonly parser: Parser;
   /** Where the head stands that is done, and what follows it. */
-  bytes: Buffer;
+  bytes: Buffer = noBytes;
   base = 0;
   end = 0;
   #isBegun = false;
 
   constructor(parser: Parser) {
     this.parser = parser;
-    this.bytes = Buffer.alloc(0);
     parser.reset();
   }
 
