@@ -124,7 +124,7 @@ function gapOf(span: GapSpan, shares: readonly Share[], listedMax: number): Gap 
     sumNs += ns;
   }
   assert(sumNs === endNs - startNs, 'the causes of a gap add up to it');
-  ranked.sort((a, b) => b.ns - a.ns);
+  if (ranked.length > 1) ranked.sort((a, b) => b.ns - a.ns);
   const causes: Partial<Record<Cause, number>> = {};
   for (const { cause, ns } of ranked) causes[cause] = ns;
   return { kind, startNs, endNs, causes, ranked };

@@ -26,12 +26,10 @@ export class NumberTable {
     return this.#values[row * this.#columns + column] as number;
   }
 
-  /** Adds a row of noughts; its cells are set next. */
+  /** Adds a row, whose cells hold anything until each is set, which is next. */
   add(): number {
     if (this.#length === this.#rowsMax) this.#forget();
     if ((this.#length + 1) * this.#columns > this.#values.length) this.#grow();
-    const from = this.#length * this.#columns;
-    this.#values.fill(0, from, from + this.#columns);
     return this.#length++;
   }
 

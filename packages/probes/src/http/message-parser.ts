@@ -42,7 +42,7 @@ const carriageReturn = 0x0d;
 const chunkLineBytesMax = 1024;
 /** What is looked at to recognise a message. */
 const startBytes = 64;
-/** Fields that are asked for begin with these letters: a head's others are not taken apart. */
+/** Fields that are asked for begin with these letters. */
 const [letterC, letterT, lowerCase] = [0x63, 0x74, 0x20];
 /** Digits of a chunk's size that are read without a string. */
 const plainDigitsMax = 8;
@@ -218,7 +218,7 @@ export class MessageParser {
     if (line !== '') {
       if (this.#lines.length === 0 && !this.#startForm.test(line))
         this.#loseFraming('framing-lost');
-      else this.#lines.push(line);
+      else if (this.#lines.length === 0 || isAskedFor(line)) this.#lines.push(line);
       return;
     }
     // Empty lines before a message are allowed (RFC 9112, 2.2).
@@ -293,13 +293,17 @@ function hexDigitOf(byte: number | undefined): number | undefined {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : undefined;
 }
 
+/** Whether a line of a head may be a field that somebody asks for: the others are not taken apart. */
+function isAskedFor(line: string): boolean {
+  const letter = line.charCodeAt(0) | lowerCase;
+  return letter === letterC || letter === letterT;
+}
+
 function parseHead(lines: readonly string[]): MessageHead {
   const [first = '', ...others] = lines;
   const [one = '', two = '', ...rest] = first.split(' ');
   const fields = new Map<string, string>();
   for (const line of others) {
-    const letter = line.charCodeAt(0) | lowerCase;
-    if (letter !== letterC && letter !== letterT) continue;
     const colon = line.indexOf(':');
     if (colon <= 0) continue;
     const name = line.slice(0, colon).toLowerCase();

@@ -9,7 +9,7 @@ import {
 } from '@millrace/probes';
 import { otlpMetrics } from '@millrace/telemetry';
 import type { Terminal } from '../cli/terminal.ts';
-import { traceLineOf } from './trace-line.ts';
+import { traceJsonOf, traceLineOf } from './trace-line.ts';
 import type { TracedRequest } from './trace-pipeline.ts';
 import { traceTextOf } from './trace-text.ts';
 
@@ -75,8 +75,11 @@ export class Teller {
     } else {
       this.#noteFirstToken(record);
       const command = this.#commandOf(record.tgid);
-      const line = traceLineOf(request, { epochNs, command });
-      this.#lines += form === 'json' ? `${JSON.stringify(line)}\n` : traceTextOf(line);
+      const context = { epochNs, command };
+      this.#lines +=
+        form === 'json'
+          ? traceJsonOf(request, context)
+          : traceTextOf(traceLineOf(request, context));
       if (this.#lines.length > lineCharactersMax) this.#writeLines();
     }
     if (this.#told === requestsMax) onEnough();

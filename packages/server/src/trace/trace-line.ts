@@ -1,4 +1,4 @@
-import { type Cause, type CauseTimes, findStalls } from '@millrace/attribution';
+import { type Cause, type CauseTimes, findStalls, type Gap } from '@millrace/attribution';
 import type { TracedRequest } from './trace-pipeline.ts';
 import type { RequestRecord, TcpFigures } from '@millrace/probes';
 import type { TraceLine } from './trace-schema.ts';
@@ -10,28 +10,70 @@ interface TraceContext {
 }
 
 /** Makes a line of a request and of what its time went into. */
-export function traceLineOf(
-  { record, attribution, tcp }: TracedRequest,
+export function traceLineOf(request: TracedRequest, context: TraceContext): TraceLine {
+  const { record, attribution } = request;
+  const { startNs } = record;
+  return {
+    ...beforeGaps(request, context),
+    gaps: attribution.gaps.map((gap) => ({
+      at_ms: toMs(gap.startNs - startNs),
+      ms: toMs(gap.endNs - gap.startNs),
+      causes: inMs(gap.causes),
+    })),
+    ...afterGaps(request),
+  };
+}
+
+/**
+ * The same line as JSON, with its end. Gaps are most of it, as many as the answer has pieces: they are written without
+ * making objects of them first.
+ */
+export function traceJsonOf(request: TracedRequest, context: TraceContext): string {
+  const { record, attribution } = request;
+  let gaps = '';
+  for (const gap of attribution.gaps) {
+    const atMs = toMs(gap.startNs - record.startNs);
+    const ms = toMs(gap.endNs - gap.startNs);
+    gaps += `${gaps === '' ? '' : ','}{"at_ms":${atMs},"ms":${ms},"causes":${jsonOfTimes(gap)}}`;
+  }
+  const before = JSON.stringify(beforeGaps(request, context));
+  const after = JSON.stringify(afterGaps(request));
+  return `${before.slice(0, -1)},"gaps":[${gaps}],${after.slice(1)}\n`;
+}
+
+/** Names of causes need no escape. */
+function jsonOfTimes({ ranked }: Gap): string {
+  let json = '';
+  for (const { cause, ns } of ranked) json += `${json === '' ? '' : ','}"${cause}":${toMs(ns)}`;
+  return `{${json}}`;
+}
+
+type AfterGaps = Pick<
+  TraceLine,
+  'causes' | 'stalls' | 'tcp' | 'ending' | 'stream_error' | 'abandoned' | 'complete' | 'incomplete'
+>;
+
+function beforeGaps(
+  { record }: TracedRequest,
   context: TraceContext,
-): TraceLine {
-  const at = (ns: number): number => toMs(ns - record.startNs);
+): Omit<TraceLine, keyof AfterGaps | 'gaps'> {
   const { firstOutputNs, startNs } = record;
   return {
     start: isoOf(startNs + context.epochNs),
     command: context.command,
     ...identityOf(record),
-    ttft_ms: firstOutputNs === undefined ? null : at(firstOutputNs),
-    duration_ms: at(record.endNs),
-    read_delay_ms: at(record.readNs),
+    ttft_ms: firstOutputNs === undefined ? null : toMs(firstOutputNs - startNs),
+    duration_ms: toMs(record.endNs - startNs),
+    read_delay_ms: toMs(record.readNs - startNs),
     ...countsOf(record),
-    gaps: attribution.gaps.map((gap) => ({
-      at_ms: at(gap.startNs),
-      ms: toMs(gap.endNs - gap.startNs),
-      causes: inMs(gap.causes),
-    })),
+  };
+}
+
+function afterGaps({ record, attribution, tcp }: TracedRequest): AfterGaps {
+  return {
     causes: inMs(attribution.causes),
     stalls: findStalls(attribution).map(({ gap, cause, excessNs }) => ({
-      at_ms: at(gap.startNs),
+      at_ms: toMs(gap.startNs - record.startNs),
       ms: toMs(gap.endNs - gap.startNs),
       cause,
       excess_ms: toMs(excessNs),
@@ -41,7 +83,7 @@ export function traceLineOf(
     stream_error: record.hasStreamError,
     abandoned: abandonedOf(record),
     complete: record.incomplete.length === 0,
-    incomplete: [...record.incomplete],
+    incomplete: record.incomplete,
   };
 }
 
