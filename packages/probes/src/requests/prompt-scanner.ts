@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash as hashOf } from 'node:crypto';
 
 const promptKeys: ReadonlySet<string> = new Set(['messages', 'prompt', 'input', 'contents']);
 const textCharactersMax = 256;
@@ -22,6 +22,8 @@ export class PromptScanner {
   #isValue = false;
   #key = '';
   #text = '';
+  #hasPrompt = false;
+  /** Only of a prompt that comes in more than one piece. */
   #hash: Hash | undefined;
   #isHashing = false;
   #hashedBytes = 0;
@@ -105,8 +107,8 @@ export class PromptScanner {
     this.#key = this.#text;
     this.#text = '';
     this.#isValue = true;
-    if (!promptKeys.has(this.#key) || this.#hash !== undefined) return;
-    this.#hash = createHash('sha256');
+    if (!promptKeys.has(this.#key) || this.#hasPrompt) return;
+    this.#hasPrompt = true;
     this.#isHashing = true;
   }
 
@@ -125,11 +127,16 @@ export class PromptScanner {
   ): void {
     const room = this.#hashBytesMax - this.#hashedBytes;
     const piece = bytes.subarray(from, Math.min(to, from + room));
-    this.#hash?.update(piece);
     this.#hashedBytes += piece.length;
     const isWhole = !this.#isHashing || this.#hashedBytes >= this.#hashBytesMax;
-    if (!isWhole || this.#promptHash !== undefined) return;
-    this.#promptHash = this.#hash?.digest('hex').slice(0, hashCharacters);
+    if (this.#promptHash !== undefined) return;
+    if (!isWhole || this.#hash !== undefined) {
+      this.#hash ??= createHash('sha256');
+      this.#hash.update(piece);
+    }
+    if (!isWhole) return;
+    const digits = this.#hash?.digest('hex') ?? hashOf('sha256', piece, 'hex');
+    this.#promptHash = digits.slice(0, hashCharacters);
     this.#isHashing = false;
   }
 }

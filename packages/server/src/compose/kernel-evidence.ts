@@ -1,5 +1,5 @@
 import type { EvidenceItem, Interval, Watch } from '@millrace/attribution';
-import type { ConnectionHealth, RequestRecord, RunQueueEvent } from '@millrace/probes';
+import type { ConnectionHealth, Output, RequestRecord, RunQueueEvent } from '@millrace/probes';
 import type { OtherEvidence, WriteStamps } from './trace-evidence.ts';
 
 /** What probes know of the machine around one request. */
@@ -22,12 +22,10 @@ const deadlockNsMin = 500_000_000;
 export function kernelEvidence(record: RequestRecord, sight: KernelSight): OtherEvidence {
   const { health } = sight;
   const base = health === undefined ? 0 : offsetBase(record, health);
-  const outputs = new Map(record.outputs.map((output) => [output.endOffset, output]));
-  const stamps = (endOffset: number): WriteStamps | undefined => {
-    const output = outputs.get(endOffset);
-    if (health === undefined || output === undefined) return undefined;
-    return stampsOf(health, { offset: endOffset + base, beginNs: output.beginNs || output.timeNs });
-  };
+  const stamps = ({ endOffset, beginNs, timeNs }: Output): WriteStamps | undefined =>
+    health === undefined
+      ? undefined
+      : stampsOf(health, { offset: endOffset + base, beginNs: beginNs || timeNs });
   const items = [
     ...tcpItems(record, health, base),
     ...sight.waits.flatMap((wait) => waitItems(wait)),

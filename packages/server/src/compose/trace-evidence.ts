@@ -7,7 +7,7 @@ import {
   type Timeline,
   type Watch,
 } from '@millrace/attribution';
-import type { FlowStall, RequestRecord } from '@millrace/probes';
+import type { FlowStall, Output, RequestRecord } from '@millrace/probes';
 
 /** A call that copied for longer than this slept in between. */
 const blockedNsMin = 200_000;
@@ -18,8 +18,8 @@ export interface OtherEvidence {
   readonly items: readonly EvidenceItem[];
   /** Until when the server was at it, where that is later than the end of what it sent. */
   readonly untilNs?: number;
-  /** TX timestamps of a connection's bytes, by offset. */
-  readonly stamps?: (endOffset: number) => WriteStamps | undefined;
+  /** TX timestamps of a write's last byte. */
+  readonly stamps?: (output: Output) => WriteStamps | undefined;
 }
 
 /** When a write's last byte was queued, sent and acknowledged. */
@@ -42,7 +42,7 @@ function timelineOf(record: RequestRecord, { stamps, untilNs = 0 }: OtherEvidenc
     const startNs = Math.min(endNs, Math.max(earliestNs, output.beginNs || output.timeNs));
     earliestNs = startNs;
     const { bodyBytes: bytes, events, contentChunks: chunks } = output;
-    const stamp = stamps?.(output.endOffset);
+    const stamp = stamps?.(output);
     const [queuedNs, sentNs, ackedNs] = [stamp?.queuedNs, stamp?.sentNs, stamp?.ackedNs];
     return { startNs, endNs, bytes, events, chunks, queuedNs, sentNs, ackedNs };
   });

@@ -5,6 +5,7 @@ import {
   decodeSocketEvent,
   decodeStampEvent,
   decodeTcpEvent,
+  type Output,
   type RequestRecord,
   type SocketEvent,
   type Stamps,
@@ -174,8 +175,8 @@ export class TracePipeline {
     const stamps =
       own.size === 0
         ? evidence.stamps
-        : (endOffset: number): WriteStamps | undefined => {
-            const [known, exact] = [evidence.stamps?.(endOffset), own.get(endOffset)];
+        : (output: Output): WriteStamps | undefined => {
+            const [known, exact] = [evidence.stamps?.(output), own.get(output.endOffset)];
             const isInOrder = (known?.ackedNs ?? Infinity) >= (exact?.sentNs ?? 0);
             return isInOrder ? { ...known, ...exact } : known;
           };
