@@ -120,7 +120,7 @@ export { responseOfChat } from './responses-api/response-of-chat.ts';
 export { ResponseStream } from './responses-api/response-stream.ts';
 export { eachPromptRange } from './scan/prompt-ranges.ts';
 export { type FieldReplacements, replaceFields } from './scan/replace-fields.ts';
-export { type RoutingFields, routingFields } from './scan/routing-fields.ts';
+export { RoutingFields } from './scan/routing-fields.ts';
 export { type BodyScan, scanBody } from './scan/scan-body.ts';
 export type { ScannedField } from './scan/scanned-field.ts';
 export type { ByteRange, JsonKind, ScannedBody } from './scan/scanned-body.ts';

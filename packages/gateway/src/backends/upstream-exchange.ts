@@ -32,7 +32,7 @@ export class UpstreamExchange implements BodySource {
   #decoder: ChunkedDecoder | undefined;
   #sink: BodySink | undefined;
   /** What came before somebody took the body. */
-  #retained: Buffer[] = [];
+  #retained: Buffer[] | undefined;
   #isPaused = false;
   #end: BodyEnd | undefined;
   #firstListener: ((end: BodyEnd) => void) | undefined;
@@ -101,8 +101,8 @@ export class UpstreamExchange implements BodySource {
 
   pipeTo(sink: BodySink): void {
     this.#sink = sink;
-    for (const piece of this.#retained) sink.write(piece);
-    this.#retained = [];
+    if (this.#retained !== undefined) for (const piece of this.#retained) sink.write(piece);
+    this.#retained = undefined;
     if (this.#end !== undefined) return sink.end(this.#end);
     if (!sink.flush()) this.#pause();
     else if (this.#isPaused) this.resume();
@@ -163,7 +163,7 @@ export class UpstreamExchange implements BodySource {
   #pass(bytes: Buffer, start: number, end: number): void {
     if (start === end) return;
     const piece = bytes.subarray(start, end);
-    if (this.#sink === undefined) this.#retained.push(Buffer.from(piece));
+    if (this.#sink === undefined) (this.#retained ??= []).push(Buffer.from(piece));
     else this.#sink.write(piece);
   }
 

@@ -4,7 +4,7 @@ import {
   bodyNotJson,
   eachPromptRange,
   replaceFields,
-  routingFields,
+  RoutingFields,
   scanBody,
   type ScannedBody,
 } from '@millrace/openai';
@@ -57,7 +57,7 @@ export class PromptReader {
     if (kind === undefined) return noFacts;
     if (kind !== 'string')
       return { refused: apiError('invalid_type', '"model" must be a string.', { param: 'model' }) };
-    const { model, isStream, outputTokensMax } = routingFields(scanned);
+    const { model, isStream, outputTokensMax } = new RoutingFields(scanned);
     const hasher = this.#hasher;
     let length = 0;
     hasher.begin();

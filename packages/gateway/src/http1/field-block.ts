@@ -14,7 +14,7 @@ export function fieldBlock(
 ): HeaderBlock {
   const { numbers, count } = fields;
   const named = framing.namesFields ? namesIn(fields, source, base) : undefined;
-  const bytes = Buffer.allocUnsafe(fields.at + count);
+  const bytes = Buffer.allocUnsafe(byteLengthOf(fields, source, { base, named }));
   const names: number[] = [];
   let to = 0;
   // Fields that stand as they are to be written, one behind the other, are copied as one: mostly all of them.
@@ -46,7 +46,24 @@ export function fieldBlock(
     to += bytes.write('\r\n', to, 'latin1');
   }
   source.copy(bytes, to - (runEnd - runStart), runStart, runEnd);
-  return new HeaderBlock(bytes.subarray(0, to), names);
+  return new HeaderBlock(bytes, names);
+}
+
+/** What the fields that travel on take when they are written. */
+function byteLengthOf(
+  { numbers, count }: FieldParser,
+  source: Buffer,
+  { base, named }: { readonly base: number; readonly named: readonly string[] | undefined },
+): number {
+  let byteLength = 0;
+  for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
+    if (numbers[at + 4] !== 0) continue;
+    const start = numbers[at] as number;
+    const nameEnd = numbers[at + 1] as number;
+    if (named !== undefined && isNamed(named, source, [base + start, base + nameEnd])) continue;
+    byteLength += nameEnd - start + (numbers[at + 3] as number) - (numbers[at + 2] as number) + 4;
+  }
+  return byteLength;
 }
 
 function namesIn(fields: FieldParser, source: Buffer, base: number): readonly string[] {

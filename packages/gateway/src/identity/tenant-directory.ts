@@ -26,6 +26,8 @@ export interface KeyHeaders {
 /** The tenants of a gateway by their keys. Keys are compared by hash, so that time tells nothing of them. */
 export class TenantDirectory {
   readonly #tenantOf: ReadonlyMap<string, TenantOptions>;
+  /** By the header in its usual form, for keys that were found once: hashing is dearer than all else here. */
+  readonly #found = new Map<string, Identified>();
 
   constructor(tenants: readonly TenantOptions[]) {
     this.#tenantOf = new Map(
@@ -36,15 +38,20 @@ export class TenantDirectory {
   }
 
   identify(headers: KeyHeaders): Identified {
+    const { authorization = '' } = headers;
+    const found = this.#found.get(authorization);
+    if (found !== undefined) return found;
     const key = keyIn(headers);
     if (key === undefined)
       return refused(
         'There is no API key; send it as "Authorization: Bearer KEY" or "x-api-key: KEY".',
       );
     const tenant = this.#tenantOf.get(keyHashOf(key));
-    return tenant === undefined
-      ? refused('The API key is not known here.')
-      : { kind: 'known', tenant };
+    if (tenant === undefined) return refused('The API key is not known here.');
+    const identified: Identified = { kind: 'known', tenant };
+    // No more than there are keys: whoever writes a key in many ways is looked up each time.
+    if (authorization === `Bearer ${key}`) this.#found.set(authorization, identified);
+    return identified;
   }
 }
 

@@ -68,24 +68,37 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
   edit(removed: readonly string[], fields: FieldValues): HeaderBlock {
     const text = linesOf(fields);
     const names: number[] = [];
-    const bytes = Buffer.allocUnsafe(this.bytes.length + text.length);
+    // Fields that stay and follow one another are copied as one: start and end of each such run.
+    const runs: number[] = [];
     let length = 0;
-    // Fields that stay and follow one another are copied as one.
     let runStart = 0;
     for (let at = 0; at < this.#names.length; at += numbersPerField) {
       const start = this.#at(at);
       if (this.#isAnyOf(at, removed) || this.#isOneOf(at, fields)) {
-        length += this.bytes.copy(bytes, length, runStart, start);
+        runs.push(runStart, start);
+        length += start - runStart;
         runStart = this.#nextStart(at);
         continue;
       }
       const shift = length - runStart;
       names.push(start + shift, this.#at(at + 1) + shift);
     }
-    length += this.bytes.copy(bytes, length, runStart);
+    runs.push(runStart, this.bytes.length);
+    length += this.bytes.length - runStart;
     namesOf(fields, names, length);
-    length += bytes.write(text, length, 'latin1');
-    return new HeaderBlock(bytes.subarray(0, length), names);
+    return new HeaderBlock(this.#copyOf(runs, text, length), names);
+  }
+
+  /** So many bytes in these runs, and text behind them. */
+  #copyOf(runs: readonly number[], text: string, length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length + text.length);
+    let to = 0;
+    for (let at = 0; at < runs.length; at += 2) {
+      const [start, end] = [runs[at] as number, runs[at + 1] as number];
+      if (end > start) to += this.bytes.copy(bytes, to, start, end);
+    }
+    if (text !== '') bytes.write(text, to, 'latin1');
+    return bytes;
   }
 
   *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {

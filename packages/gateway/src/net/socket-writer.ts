@@ -3,6 +3,8 @@ import { LentMemory } from './spare-memory.ts';
 
 /** Room for what is written in one turn of the loop. */
 const outputBytes = 64 * 1024;
+/** Up to so many characters, writing them one by one costs less than the call that writes them all. */
+const shortTextMax = 64;
 
 /** Memory in which writes are put together, one connection after another. */
 export class SharedOutput {
@@ -36,7 +38,9 @@ export class SocketWriter {
   text(text: string): void {
     const output = this.#open(text.length);
     if (text.length > outputBytes) return this.bytes(Buffer.from(text, 'latin1'));
-    output.bytes.write(text, output.length, 'latin1');
+    const { bytes, length } = output;
+    if (text.length > shortTextMax) bytes.write(text, length, 'latin1');
+    else for (let at = 0; at < text.length; at++) bytes[length + at] = text.charCodeAt(at);
     output.length += text.length;
   }
 

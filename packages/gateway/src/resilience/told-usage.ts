@@ -11,7 +11,9 @@ const tailBytes = 2_048;
 const nothing = Buffer.alloc(0);
 const digitsMax = 9;
 const colon = 0x3a;
+const quote = 0x22;
 
+const usageName = Buffer.from('"usage"');
 const promptName = Buffer.from('"prompt_tokens"');
 const outputName = Buffer.from('"completion_tokens"');
 const cachedName = Buffer.from('"cached_tokens"');
@@ -36,7 +38,7 @@ export class AnswerUsage {
     const isAllThatCounts = piece.length >= Math.min(tailBytes, this.#passedBytes);
     // Most answers come in one piece, whose end is read where it lies.
     if (this.#passedBytes === this.#byteLength && isAllThatCounts)
-      this.#told = toldUsage(piece.subarray(-tailBytes));
+      this.#told = toldUsage(piece.length > tailBytes ? piece.subarray(-tailBytes) : piece);
     else this.#tail = Buffer.concat([this.#tail, piece.subarray(-tailBytes)]).subarray(-tailBytes);
   }
 
@@ -51,6 +53,9 @@ export class AnswerUsage {
  * but stands before it, and quotes in it are escaped.
  */
 export function toldUsage(tail: Buffer): ToldUsage | undefined {
+  const at = tail.lastIndexOf(usageName);
+  const told = at === -1 ? undefined : usageFrom(tail, at + usageName.length);
+  if (told !== undefined) return told;
   const promptTokens = lastNumber(tail, promptName);
   if (promptTokens !== undefined) {
     return {
@@ -63,6 +68,34 @@ export function toldUsage(tail: Buffer): ToldUsage | undefined {
   const computedTokens = lastNumber(tail, timedPromptName);
   if (cachedTokens === undefined || computedTokens === undefined) return undefined;
   return { promptTokens: cachedTokens + computedTokens, outputTokens: undefined, cachedTokens };
+}
+
+/** All numbers that count in one way through what follows the name of the usage: a search for each costs as much as this. */
+function usageFrom(bytes: Buffer, from: number): ToldUsage | undefined {
+  let promptTokens: number | undefined;
+  let outputTokens: number | undefined;
+  let cachedTokens: number | undefined;
+  let timedTokens: number | undefined;
+  for (let at = from; at < bytes.length; at++) {
+    if (bytes[at] !== quote) continue;
+    if (startsAt(bytes, at, promptName))
+      promptTokens = numberAfterName(bytes, at, promptName) ?? promptTokens;
+    else if (startsAt(bytes, at, outputName)) outputTokens = numberAfterName(bytes, at, outputName);
+    else if (startsAt(bytes, at, cachedName)) cachedTokens = numberAfterName(bytes, at, cachedName);
+    else if (startsAt(bytes, at, timedCachedName))
+      timedTokens = numberAfterName(bytes, at, timedCachedName);
+  }
+  if (promptTokens === undefined) return undefined;
+  return { promptTokens, outputTokens, cachedTokens: cachedTokens ?? timedTokens };
+}
+
+function numberAfterName(bytes: Buffer, at: number, name: Buffer): number | undefined {
+  return numberAfterColon(bytes, at + name.length);
+}
+
+function startsAt(bytes: Buffer, at: number, name: Buffer): boolean {
+  for (let each = 1; each < name.length; each++) if (bytes[at + each] !== name[each]) return false;
+  return true;
 }
 
 /** The number of the last member of this name that has one. */

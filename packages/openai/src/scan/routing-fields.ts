@@ -2,41 +2,62 @@ import { promptFields } from './prompt-ranges.ts';
 import type { ByteRange, ScannedBody } from './scanned-body.ts';
 
 /**
- * What a request says of itself that routing and admission need. A field that is absent or of another kind than it
- * should be is undefined, false or 1: it is left to the engine to refuse it.
+ * What a request says of itself that routing and admission need, read when it is asked for. A field that is absent or of
+ * another kind than it should be is undefined, false or 1: it is left to the engine to refuse it.
  */
-export interface RoutingFields {
-  readonly model: string | undefined;
-  readonly isStream: boolean;
-  readonly includesUsage: boolean;
-  readonly outputTokensMax: number | undefined;
-  readonly choiceCount: number;
-  readonly user: string | undefined;
-  /** `session_id`, else `prompt_cache_key`: requests with one key are better off at one endpoint. */
-  readonly sessionKey: string | undefined;
-  readonly priority: number | undefined;
-  readonly hasTools: boolean;
-  /** The prompt as it stands in the body: tools, instructions, system, messages, prompt and input. */
-  readonly promptBytes: number;
-}
+export class RoutingFields {
+  readonly #body: ScannedBody;
 
-/** Reads what routing and admission need from a scanned body. */
-export function routingFields(body: ScannedBody): RoutingFields {
-  return {
-    model: body.textOf('model'),
-    isStream: body.isTrue('stream'),
-    includesUsage: body.includesUsage,
-    outputTokensMax:
+  constructor(body: ScannedBody) {
+    this.#body = body;
+  }
+
+  get model(): string | undefined {
+    return this.#body.textOf('model');
+  }
+
+  get isStream(): boolean {
+    return this.#body.isTrue('stream');
+  }
+
+  get includesUsage(): boolean {
+    return this.#body.includesUsage;
+  }
+
+  get outputTokensMax(): number | undefined {
+    const body = this.#body;
+    return (
       body.numberOf('max_completion_tokens') ??
       body.numberOf('max_tokens') ??
-      body.numberOf('max_output_tokens'),
-    choiceCount: body.numberOf('n') ?? 1,
-    user: body.textOf('user'),
-    sessionKey: body.textOf('session_id') ?? body.textOf('prompt_cache_key'),
-    priority: body.numberOf('priority'),
-    hasTools: body.hasTools,
-    promptBytes: promptFields.reduce((sum, field) => sum + bytesOf(body.rangeOf(field)), 0),
-  };
+      body.numberOf('max_output_tokens')
+    );
+  }
+
+  get choiceCount(): number {
+    return this.#body.numberOf('n') ?? 1;
+  }
+
+  get user(): string | undefined {
+    return this.#body.textOf('user');
+  }
+
+  /** `session_id`, else `prompt_cache_key`: requests with one key are better off at one endpoint. */
+  get sessionKey(): string | undefined {
+    return this.#body.textOf('session_id') ?? this.#body.textOf('prompt_cache_key');
+  }
+
+  get priority(): number | undefined {
+    return this.#body.numberOf('priority');
+  }
+
+  get hasTools(): boolean {
+    return this.#body.hasTools;
+  }
+
+  /** The prompt as it stands in the body: tools, instructions, system, messages, prompt and input. */
+  get promptBytes(): number {
+    return promptFields.reduce((sum, field) => sum + bytesOf(this.#body.rangeOf(field)), 0);
+  }
 }
 
 function bytesOf(range: ByteRange | undefined): number {

@@ -1,6 +1,6 @@
 // Times a scan of chat bodies of several sizes against JSON.parse: node --conditions=@millrace/source FILE
 /* oxlint-disable no-console, no-restricted-globals */
-import { routingFields } from './routing-fields.ts';
+import { RoutingFields } from './routing-fields.ts';
 import { scanBody } from './scan-body.ts';
 
 const sizesBytes = [1_000, 4_000, 32_000, 256_000];
@@ -50,5 +50,7 @@ for (const [kind, text] of Object.entries(texts)) {
 
 function scanAndRead(body: Buffer): unknown {
   const scan = scanBody(body);
-  return scan.kind === 'scanned' ? routingFields(scan.body) : scan;
+  if (scan.kind !== 'scanned') return scan;
+  const { model, isStream, outputTokensMax } = new RoutingFields(scan.body);
+  return [model, isStream, outputTokensMax];
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { scanBounds } from '../options.ts';
-import { routingFields } from './routing-fields.ts';
+import { RoutingFields } from './routing-fields.ts';
 import { scanBody } from './scan-body.ts';
 import type { ScanProblem } from './scan-problem.ts';
 import type { ScannedBody } from './scanned-body.ts';
@@ -16,6 +16,14 @@ function problemOf(bytes: string | Buffer): ScanProblem {
   const scan = scanBody(Buffer.from(bytes as string));
   assert.equal(scan.kind, 'malformed');
   return scan.problem;
+}
+
+function fieldsOf(body: ScannedBody): Record<string, unknown> {
+  const fields = new RoutingFields(body);
+  const names = Object.keys(Object.getOwnPropertyDescriptors(RoutingFields.prototype)).filter(
+    (name): name is keyof RoutingFields => name !== 'constructor',
+  );
+  return Object.fromEntries(names.map((name) => [name, fields[name]]));
 }
 
 test('reads the fields by which a request is routed', () => {
@@ -34,7 +42,7 @@ test('reads the fields by which a request is routed', () => {
       tools: [{ type: 'function' }],
     }),
   );
-  assert.deepEqual(routingFields(body), {
+  assert.deepEqual(fieldsOf(body), {
     model: 'smol',
     isStream: true,
     includesUsage: true,
@@ -50,7 +58,7 @@ test('reads the fields by which a request is routed', () => {
 
 test('takes absent fields and those of another kind as not given', () => {
   const body = scanned('{"model":3,"stream":"yes","stream_options":true,"n":null,"tools":[ ]}');
-  assert.deepEqual(routingFields(body), {
+  assert.deepEqual(fieldsOf(body), {
     model: undefined,
     isStream: false,
     includesUsage: false,

@@ -27,6 +27,8 @@ export interface ScannedBodyParts {
 
 const usageNames = new FieldNames(['include_usage']);
 const openBrace = 0x7b;
+const quote = 0x22;
+const backslash = 0x5c;
 const closeBracket = 0x5d;
 
 /** A request body that is a JSON object, and where its routing fields stand. Values are decoded when they are asked for. */
@@ -96,7 +98,10 @@ export class ScannedBody {
   decode(field: ScannedField): unknown {
     const range = this.rangeOf(field);
     if (range === undefined) return undefined;
-    return JSON.parse(this.bytes.toString('utf8', range.start, range.end));
+    return (
+      plainText(this.bytes, range) ??
+      JSON.parse(this.bytes.toString('utf8', range.start, range.end))
+    );
   }
 
   /** The text of a field; undefined where it is absent or no string. */
@@ -120,6 +125,16 @@ export class ScannedBody {
     cursor.longStrings = this.#longStrings;
     return cursor;
   }
+}
+
+/** A text of ASCII without escapes, as names of models are: parsing it would only copy it once more. */
+function plainText(bytes: Buffer, { start, end }: ByteRange): string | undefined {
+  if (bytes[start] !== quote) return undefined;
+  for (let at = start + 1; at < end - 1; at++) {
+    const byte = bytes[at] as number;
+    if (byte === backslash || byte >= 0x80) return undefined;
+  }
+  return bytes.toString('latin1', start + 1, end - 1);
 }
 
 function kindAt(firstByte: number): JsonKind {
