@@ -107,7 +107,7 @@ export class Router {
     table.read(this.#field);
     if (chain === undefined || ledger === undefined) matchedTokens.fill(0);
     else {
-      ledger.match(chain, this.#matchedBlocks);
+      ledger.match(chain, this.#matchedBlocks, indices);
       for (let place = 0; place < count; place++) {
         const blocks = this.#matchedBlocks[indices[place] as number] as number;
         matchedTokens[place] = blocks * tokensPerBlock;
@@ -121,7 +121,7 @@ export class Router {
     const { exact } = this.#parts;
     if (exact === undefined) return;
     const { count, indices, matchedTokens, trust } = this.#field;
-    exact.ledger.match(chain, this.#matchedExactly);
+    exact.ledger.match(chain, this.#matchedExactly, indices);
     for (let place = 0; place < count; place++) {
       const index = indices[place] as number;
       if (exact.blockSizes[index] !== blockSize) continue;

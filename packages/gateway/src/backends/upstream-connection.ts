@@ -45,7 +45,7 @@ export class UpstreamConnection implements ExchangeCarrier {
   readonly #writer: SocketWriter;
   /** What stands before each target, and the end of the first line with the connection's own fields. */
   readonly #pathPrefix: string;
-  readonly #ownLines: string;
+  readonly #ownLines: Buffer;
   readonly #head = new HeadReader(new ResponseParser(headBounds));
   readonly #decoder = new ChunkedDecoder();
   #exchange: UpstreamExchange | undefined;
@@ -115,9 +115,19 @@ export class UpstreamConnection implements ExchangeCarrier {
     const isKeyReplaced = this.#owner.authorization !== undefined;
     const fields = isKeyReplaced ? headers.without(keyHeader) : headers;
     const isBodyless = body.length === 0 && /^(?:GET|HEAD|DELETE|OPTIONS)$/.test(method);
-    writer.text(`${method} ${this.#pathPrefix}${target}${this.#ownLines}`);
+    // Texts are written one by one: put together they would be copied once more.
+    writer.text(method);
+    writer.text(' ');
+    writer.text(this.#pathPrefix);
+    writer.text(target);
+    writer.bytes(this.#ownLines);
     writer.bytes(fields.bytes);
-    writer.text(isBodyless ? '\r\n' : `content-length: ${body.length}\r\n\r\n`);
+    if (!isBodyless) {
+      writer.text('content-length: ');
+      writer.text(String(body.length));
+      writer.text('\r\n');
+    }
+    writer.text('\r\n');
     if (body.length > 0) writer.ownedBytes(body);
     writer.flush();
   }
@@ -204,9 +214,9 @@ function openSocket(
   });
 }
 
-function ownLines(address: BackendAddress, authorization: string | undefined): string {
+function ownLines(address: BackendAddress, authorization: string | undefined): Buffer {
   const fields = { host: hostOf(address), ...(authorization !== undefined && { authorization }) };
-  return ` HTTP/1.1\r\n${HeaderBlock.of(fields).bytes.toString('latin1')}`;
+  return Buffer.concat([Buffer.from(' HTTP/1.1\r\n'), HeaderBlock.of(fields).bytes]);
 }
 
 function hostOf(address: BackendAddress): string {

@@ -72,7 +72,9 @@ export interface Endpoint {
 
 /** The model of an endpoint with this name. */
 export function modelOf(endpoint: Endpoint, id: string): EndpointModel | undefined {
-  return endpoint.models.find((model) => model.id === id);
+  const { models } = endpoint;
+  for (let at = 0; at < models.length; at++) if (models[at]?.id === id) return models[at];
+  return undefined;
 }
 
 /** An endpoint of which nothing is known yet. */

@@ -36,8 +36,10 @@ export function routeModel(
 
 /** Those that serve a model; where all do, as they are. */
 function serving(endpoints: readonly Endpoint[], model: string): readonly Endpoint[] {
-  const serves = (endpoint: Endpoint): boolean => modelOf(endpoint, model) !== undefined;
-  return endpoints.every(serves) ? endpoints : endpoints.filter(serves);
+  for (let at = 0; at < endpoints.length; at++)
+    if (modelOf(endpoints[at] as Endpoint, model) === undefined)
+      return endpoints.filter((endpoint) => modelOf(endpoint, model) !== undefined);
+  return endpoints;
 }
 
 /** Every name that may be asked for, models before aliases. */

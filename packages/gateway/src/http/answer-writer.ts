@@ -35,10 +35,15 @@ export class AnswerWriter implements BodySink {
     this.#frame(head, settings);
     writer.text(statusLine(status));
     writer.bytes(headers.bytes);
-    let text = headers.has('date') ? '' : settings.dateLine;
-    if (requestId !== '') text += `x-request-id: ${requestId}\r\n`;
-    text += this.#framingLine(head);
-    writer.text(this.isLast ? `${text}connection: close\r\n\r\n` : `${text}\r\n`);
+    // Texts are written one by one: put together they would be copied once more.
+    if (!headers.has('date')) writer.text(settings.dateLine);
+    if (requestId !== '') {
+      writer.text('x-request-id: ');
+      writer.text(requestId);
+      writer.text('\r\n');
+    }
+    this.#writeFraming(head);
+    writer.text(this.isLast ? 'connection: close\r\n\r\n' : '\r\n');
     return this;
   }
 
@@ -51,18 +56,22 @@ export class AnswerWriter implements BodySink {
     this.isBroken = false;
   }
 
-  #framingLine({ status, byteLength }: AnswerHead): string {
-    if (this.#isChunked) return 'transfer-encoding: chunked\r\n';
+  #writeFraming({ status, byteLength }: AnswerHead): void {
+    const writer = this.#writer;
+    if (this.#isChunked) return writer.text('transfer-encoding: chunked\r\n');
     // An answer to HEAD, and 304, tell the length of the body that there would be; 204 tells none.
-    const tellsLength = byteLength !== undefined && (status === 304 || mayHaveBody(status));
-    return tellsLength ? `content-length: ${byteLength}\r\n` : '';
+    if (byteLength === undefined || (status !== 304 && !mayHaveBody(status))) return;
+    writer.text('content-length: ');
+    writer.text(String(byteLength));
+    writer.text('\r\n');
   }
 
   write(piece: Buffer): void {
     if (!this.#hasBody) return;
     const writer = this.#writer;
     if (!this.#isChunked) return writer.bytes(piece);
-    writer.text(`${piece.length.toString(16)}\r\n`);
+    writer.text(piece.length.toString(16));
+    writer.text('\r\n');
     writer.bytes(piece);
     writer.text('\r\n');
   }

@@ -111,10 +111,10 @@ export class RequestParser {
     if (this.#at > methodBytesMax) return 'method-invalid';
     if (at === end) return undefined;
     if (bytes[at] !== space || this.#at === 0) return 'method-invalid';
-    const method = methods.find((one) => isExactly(bytes, base, [this.#at, one]));
+    const method = methodAt(bytes, base, this.#at);
     // HTTP/2 begins with a method of its own, so that readers of HTTP/1 see that they cannot read it.
     if (method === undefined)
-      return isExactly(bytes, base, [this.#at, 'PRI']) ? 'version-unknown' : 'method-unknown';
+      return this.#at === 3 && isText(bytes, base, 'PRI') ? 'version-unknown' : 'method-unknown';
     this.method = method;
     this.#at++;
     this.targetStart = this.#at;
@@ -189,13 +189,17 @@ export class RequestParser {
   }
 }
 
-function isExactly(
-  bytes: Uint8Array,
-  start: number,
-  [length, text]: readonly [number, string],
-): boolean {
-  if (length !== text.length) return false;
-  for (let at = 0; at < length; at++) if (bytes[start + at] !== text.charCodeAt(at)) return false;
+function methodAt(bytes: Uint8Array, start: number, length: number): Method | undefined {
+  for (let index = 0; index < methods.length; index++) {
+    const method = methods[index] as Method;
+    if (method.length === length && isText(bytes, start, method)) return method;
+  }
+  return undefined;
+}
+
+function isText(bytes: Uint8Array, start: number, text: string): boolean {
+  for (let at = 0; at < text.length; at++)
+    if (bytes[start + at] !== text.charCodeAt(at)) return false;
   return true;
 }
 

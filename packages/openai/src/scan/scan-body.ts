@@ -14,6 +14,8 @@ export type BodyScan =
   | { readonly kind: 'malformed'; readonly problem: ScanProblem };
 
 const names = new FieldNames(scannedFields);
+/** One for all bodies: a scan is one turn, and leaves nothing in it. */
+const sharedCursor = new JsonCursor(scanBounds.depthMax);
 const openBrace = 0x7b;
 /** Start and end of each field's value: none is found yet. */
 const noRanges: readonly number[] = scannedFields.flatMap(() => [-1, -1]);
@@ -25,8 +27,13 @@ const noRanges: readonly number[] = scannedFields.flatMap(() => [-1, -1]);
 export function scanBody(bytes: Buffer): BodyScan {
   const encoding = encodingProblem(bytes);
   if (encoding !== undefined) return malformed(encoding);
-  const cursor = new JsonCursor(scanBounds.depthMax);
-  cursor.reset(bytes, 0, bytes.length);
+  sharedCursor.reset(bytes, 0, bytes.length);
+  const scan = scanWith(sharedCursor, bytes);
+  sharedCursor.release();
+  return scan;
+}
+
+function scanWith(cursor: JsonCursor, bytes: Buffer): BodyScan {
   if (cursor.peek() !== openBrace) return malformed(notAnObject(bytes, cursor));
   const start = cursor.position;
   const ranges = noRanges.slice();

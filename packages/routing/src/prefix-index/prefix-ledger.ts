@@ -52,6 +52,8 @@ export class PrefixLedger {
   readonly #lifeTicks: number;
   readonly #uses: UseAccount;
   readonly #alive: Int32Array;
+  /** All of them. */
+  readonly #endpoints: Int32Array;
 
   private constructor(memory: LedgerMemory, clock: Clock) {
     this.#memory = memory;
@@ -59,6 +61,7 @@ export class PrefixLedger {
     this.#uses = new UseAccount(memory);
     this.#lifeTicks = Math.ceil((memory.header[headerAt.speculativeMs] as number) / tickMs);
     this.#alive = new Int32Array(memory.endpointsMax);
+    this.#endpoints = Int32Array.from(this.#alive, (_, endpoint) => endpoint);
   }
 
   /** Takes the memory; other threads `open` its `buffer`. */
@@ -82,13 +85,21 @@ export class PrefixLedger {
   /**
    * Writes for each endpoint how many blocks from the start it holds, and returns the most.
    * Engines let go of a prompt from its end: where a block is held those before it are, and are not looked at.
+   * Only these endpoints are looked at; absent: all.
    */
-  match(chain: PrefixChain, matchedBlocks: Int32Array): number {
+  match(
+    chain: PrefixChain,
+    matchedBlocks: Int32Array,
+    endpoints: Int32Array = this.#endpoints,
+  ): number {
     const alive = this.#alive;
     const tick = this.#tick();
-    let aliveCount = Math.min(this.endpointsMax, matchedBlocks.length);
-    matchedBlocks.fill(0);
-    for (let endpoint = 0; endpoint < aliveCount; endpoint++) alive[endpoint] = endpoint;
+    let aliveCount = endpoints.length;
+    for (let at = 0; at < aliveCount; at++) {
+      const endpoint = endpoints[at] as number;
+      alive[at] = endpoint;
+      matchedBlocks[endpoint] = 0;
+    }
     // Of the blocks before `held` all that are alive hold each; `leap` doubles as long as they hold what it leads to.
     let [held, leap] = [0, 1];
     while (held < chain.blockCount) {

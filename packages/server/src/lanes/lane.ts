@@ -63,7 +63,7 @@ export class Lane {
       ...front,
       clock: systemClock,
       registry,
-      createRequestId: () => `req_${randomUUID()}`,
+      createRequestId: requestIds(),
       ownRoutes: [healthRoute(front.backend, life), line.route(), ...ownRoutes],
       listen: setup.listen,
       isPortShared: setup.isPortShared,
@@ -162,4 +162,11 @@ function endpointsRear(
     },
     [Symbol.dispose]: () => endpoints[Symbol.dispose](),
   };
+}
+
+/** Ids of a lane's requests: what it draws once, since drawing is dear, and a number. */
+function requestIds(): () => string {
+  const drawn = randomUUID().replaceAll('-', '');
+  let count = 0;
+  return () => `req_${drawn}-${++count}`;
 }
