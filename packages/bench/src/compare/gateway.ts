@@ -16,7 +16,7 @@ import { envoySide, smgSide, vllmRouterSide } from '../sides/wheel-sides.ts';
 import type { Comparison } from './comparison.ts';
 import { addedLatency, gatewayGoals } from './gateway-goals.ts';
 import { type GatewayLoad, gatewayLoads, loadsByWorld } from './gateway-loads.ts';
-import { measureLoad } from './measure-load.ts';
+import { heldStreams, measureLoad } from './measure-load.ts';
 
 /** How long and how often proxies are measured. */
 export interface GatewayBenchOptions {
@@ -133,6 +133,8 @@ async function startWorld(
     parts.use(terminator);
     ({ port, certFile: tlsCertFile } = terminator);
   }
-  const started = await side.start(port, { tlsCertFile, clients: load.clients });
+  // Some refuse to start where they cannot have the files for all clients that they are told of.
+  const clients = load.isHeld === true ? heldStreams(load) : load.clients;
+  const started = await side.start(port, { tlsCertFile, clients });
   return 'unavailable' in started ? started : parts.use(started);
 }

@@ -75,17 +75,19 @@ async function measureWindow(
   ];
 }
 
-/** What each stream takes of the proxy's memory while nothing comes of it; as many as the system lets it have files for. */
+/** Streams of a load that holds them: as many as the system lets a proxy have files for. */
+export function heldStreams({ settings }: GatewayLoad): number {
+  return Math.min(Number(settings['connections']), streamsWithin(descriptorsAllowed()));
+}
+
+/** What each stream takes of the proxy's memory while nothing comes of it. */
 async function measureHeld(
   running: RunningProxy,
   load: GatewayLoad,
   client: string,
 ): Promise<LoadFigures> {
   const ids = idsOf(running);
-  const wanted = Math.min(
-    Number(load.settings['connections']),
-    streamsWithin(descriptorsAllowed()),
-  );
+  const wanted = heldStreams(load);
   const before = readProcessCost(ids);
   let after: ProcessCost | undefined;
   const result = await runClient(
