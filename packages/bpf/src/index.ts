@@ -108,3 +108,4 @@ export { type ObjectSpec, type ProgramSpec, readObjectSpec } from './spec/object
 export type { ProgramKind } from './spec/program-kind.ts';
 export type { TypeUse } from './spec/relocations.ts';
 export type { Identity } from './sys/credentials.ts';
+export { yieldProcessor } from './sys/yield-processor.ts';

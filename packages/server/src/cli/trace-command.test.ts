@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { join } from 'node:path';
@@ -167,6 +167,7 @@ test('a process that is not there is refused', async () => {
 });
 
 interface Trace extends AsyncDisposable {
+  readonly pid: number;
   readonly lines: AsyncIterator<string>;
   readonly err: Promise<string>;
   readonly end: (signal: NodeJS.Signals) => Promise<number | null>;
@@ -194,6 +195,7 @@ async function startTrace(args: readonly string[]): Promise<Trace> {
     return (await ended)[0];
   };
   return {
+    pid: child.pid ?? 0,
     lines,
     err: ended.then(() => errText),
     end,
@@ -235,6 +237,29 @@ test('a live trace tells time to first token as the client has it, and ends on a
     await trace.err,
     /1 requests; .*sockets: (\d+) events attempted = \1 delivered \+ 0 dropped \+ 0 discarded/,
   );
+});
+
+test('in the background every thread of a trace yields its processor, and requests are told all the same', async (t) => {
+  if (!requireKernel(t)) return;
+  await using server = await startLocalServer((request, response) => {
+    request.resume();
+    response.end('{}');
+  });
+  await using trace = await startTrace([
+    '--json',
+    '--port',
+    new URL(server.url).port,
+    '--background',
+  ]);
+  const response = await fetch(`${server.url}/v1/models`);
+  assert.equal(await response.text(), '{}');
+  const { value } = await trace.lines.next();
+  assert.equal(traceLineSchema.parse(JSON.parse(String(value))).route, '/v1/models');
+  for (const thread of readdirSync(`/proc/${trace.pid}/task`)) {
+    // The 41st field is the policy (SCHED_IDLE is 5); the second may hold spaces.
+    const stat = readFileSync(`/proc/${trace.pid}/task/${thread}/stat`, 'utf8');
+    assert.equal(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38], '5');
+  }
 });
 
 test('without privileges it says what is lacking', async (t) => {

@@ -3,6 +3,7 @@ import { messageOf } from '@millrace/stdx';
 import { type LossCounts, type MetricBuckets, readRecording } from '@millrace/probes';
 import { describeSettings, readSettings, type SettingTable } from '../config/settings.ts';
 import { ServerError } from '../errors.ts';
+import { yieldProcessor } from '@millrace/bpf';
 import { LiveTrace } from '../trace/live-trace.ts';
 import { isLlmRequest } from '../trace/llm-request.ts';
 import { parseBuckets } from '../trace/parse-buckets.ts';
@@ -86,6 +87,10 @@ export const traceSettings: SettingTable = {
     kind: 'switch',
     help: 'keep privileges: follow engines and OpenSSL also in files that no process used at the start, and in other containers',
   },
+  background: {
+    kind: 'switch',
+    help: 'run only where nobody else wants the processor: watched servers hardly wait for it; events are lost where all processors stay busy',
+  },
   replay: { kind: 'text', value: 'FILE', help: 'tell a recording again, without privileges' },
   help: { kind: 'switch', help: 'say this' },
 };
@@ -160,6 +165,8 @@ async function follow(values: Values, terminal: Terminal): Promise<number> {
   }
   losses = () => Object.fromEntries(live.status.map((probe) => [probe.name, probe.losses]));
   describeStart(watched, live, terminal);
+  // Not before: attaching on a busy machine would take for ever.
+  if (values.get('background') === true) yieldProcessor();
   using _signals = endOnSignal(ending);
   const seconds = values.get('seconds');
   const timer =
