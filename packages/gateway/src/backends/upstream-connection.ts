@@ -105,7 +105,7 @@ export class UpstreamConnection implements ExchangeCarrier {
     if (this.address.kind === 'tls')
       socket.on('session', (session: Buffer) => (this.#owner.tlsSession = session));
     socket.once('end', () => this.#noteEnd());
-    socket.once('error', (error) => (this.problem = messageOf(error)));
+    socket.on('error', (error) => (this.problem ??= messageOf(error)));
     socket.once('close', () => this.#noteClosed());
   }
 
