@@ -36,6 +36,7 @@ export {
   type RoutingWeights,
 } from './endpoints/routing-rules.ts';
 export { type EngineKind, engineKinds } from './engines/engine-kind.ts';
+export { kvEventsConfig } from './engines/kv-events/kv-events-config.ts';
 export {
   type KvEventPlace,
   KvFollower,

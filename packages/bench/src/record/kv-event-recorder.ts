@@ -27,11 +27,8 @@ export class KvEventRecorder implements Disposable {
   readonly #ready: Promise<void>;
   #replay: RecordedKvEvents['replay'] = [];
 
-  constructor(
-    python: string,
-    { events, replay }: { readonly events: string; readonly replay: string },
-  ) {
-    this.#child = spawn(python, [script, events, replay], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(python: string, { url, replay }: { readonly url: string; readonly replay: string }) {
+    this.#child = spawn(python, [script, url, replay], { stdio: ['pipe', 'pipe', 'inherit'] });
     const lines = createInterface({ input: this.#child.stdout });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#ready = promise;

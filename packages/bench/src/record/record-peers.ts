@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { tmpdir } from 'node:os';
+import { kvEventsConfig } from '@millrace/gateway';
 import type { BenchContext } from '../compare/comparison.ts';
 import { buildLlamaServer } from '../sides/built-llama-server.ts';
 import { startChild } from '../sides/child-server.ts';
@@ -83,7 +84,7 @@ async function recordVllm({ model, threads }: BenchContext): Promise<Recording> 
   if ('unavailable' in found) return found;
   const folder = mkdtempSync(join(tmpdir(), 'millrace-record-'));
   using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
-  const place = { events: `ipc://${folder}/events`, replay: `ipc://${folder}/replay` };
+  const place = { url: `ipc://${folder}/events`, replay: `ipc://${folder}/replay` };
   await using running = await startChild({
     command: (port) => [
       ...[found.program, 'serve', found.folder, '--served-model-name', recordedModel],
@@ -120,16 +121,6 @@ const vllmFlags = [
   ...['--enable-prefix-caching', '--enable-prompt-tokens-details'],
   ...['--enable-auto-tool-choice', '--tool-call-parser', 'hermes'],
 ];
-
-function kvEventsConfig({ events, replay }: { events: string; replay: string }): string {
-  return JSON.stringify({
-    enable_kv_cache_events: true,
-    publisher: 'zmq',
-    endpoint: events,
-    replay_endpoint: replay,
-    topic: '',
-  });
-}
 
 /** The first message of each kind, those of the long prompt, and how a replay begins and ends. */
 function fewOf({ messages, replay }: RecordedKvEvents): RecordedKvEvents {

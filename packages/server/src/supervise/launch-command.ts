@@ -1,3 +1,5 @@
+import { type KvEventPlace, kvEventsConfig } from '@millrace/gateway';
+
 /** Engines that can be started here. */
 export const launchKinds = ['vllm', 'llama-server', 'trtllm-serve'] as const;
 export type LaunchKind = (typeof launchKinds)[number];
@@ -24,7 +26,7 @@ export interface LaunchPlace {
   readonly host: string;
   readonly port: number;
   /** ZeroMQ's addresses for the KV events of those that tell them, and for their replay; absent: they tell none. */
-  readonly events?: { readonly url: string; readonly replay: string };
+  readonly events?: KvEventPlace;
 }
 
 /** How a process is started. */
@@ -99,16 +101,6 @@ const commands: Readonly<Record<LaunchKind, (spec: LaunchSpec, place: LaunchPlac
     }),
   }),
 };
-
-function kvEventsConfig({ url, replay }: NonNullable<LaunchPlace['events']>): string {
-  return JSON.stringify({
-    enable_kv_cache_events: true,
-    publisher: 'zmq',
-    endpoint: url,
-    replay_endpoint: replay,
-    topic: '',
-  });
-}
 
 function given(flag: string, value: number | undefined): readonly string[] {
   return value === undefined ? [] : [flag, `${value}`];
