@@ -4,12 +4,12 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import test from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { systemClock } from '@millrace/stdx';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
 import { makeIdentity } from '../testing/certificate.ts';
-import { HttpBackend } from './http-backend.ts';
+import { openHttpBackend } from '../testing/open-gateway.ts';
+import type { HttpBackend } from './http-backend.ts';
 
 test('an engine behind TLS is known by its certificate, and its sessions are taken up again', async (t) => {
   const identity = makeIdentity();
@@ -22,18 +22,7 @@ test('an engine behind TLS is known by its certificate, and its sessions are tak
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const open = (certificates: string | undefined): HttpBackend => {
-    const backend = new HttpBackend({
-      address: () => ({ kind: 'tls', host: 'localhost', port }),
-      unavailable: () => undefined,
-      connectionsMax: 4,
-      firstByteMsMax: 5000,
-      ...(certificates !== undefined && { certificates }),
-      clock: systemClock,
-    });
-    t.after(() => backend[Symbol.dispose]());
-    return backend;
-  };
+  const address = { kind: 'tls', host: 'localhost', port } as const;
   t.after(() => {
     server.closeAllConnections();
     server.close();
@@ -46,7 +35,7 @@ test('an engine behind TLS is known by its certificate, and its sessions are tak
       body,
       cancellation: new Cancellation(),
     });
-  const known = open(identity.cert);
+  const known = openHttpBackend(t, address, { certificates: identity.cert });
   for (const length of [10, 300_000, 10]) {
     const body = Buffer.alloc(length, 'x');
     const answer = await send(known, body);
@@ -55,6 +44,6 @@ test('an engine behind TLS is known by its certificate, and its sessions are tak
   }
   assert.equal(resumed[0], false);
   assert.equal(resumed.at(-1), true);
-  const refused = await send(open(undefined), Buffer.alloc(0));
+  const refused = await send(openHttpBackend(t, address), Buffer.alloc(0));
   assert.match(refused.kind === 'failed' ? refused.error.message : refused.kind, /certificate/);
 });

@@ -3,13 +3,12 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { type Prng, seededPrng, systemClock } from '@millrace/stdx';
-import { Registry } from '@millrace/telemetry';
-import { startGateway } from '../http/gateway-server.ts';
+import { type Prng, seededPrng } from '@millrace/stdx';
 import { endpointDefaults } from '../options.ts';
 import { circuitDefaults } from '../resilience/circuit-bounds.ts';
 import { retryDefaults } from '../resilience/retry-policy.ts';
 import { openFleet } from '../testing/open-fleet.ts';
+import { openGateway } from '../testing/open-gateway.ts';
 
 const requestCount = 1500;
 const clientCount = 24;
@@ -113,22 +112,13 @@ test('among engines that die, hang and lie every request ends, and nothing is le
     },
   );
   const { endpoints } = fleet;
-  const gateway = await startGateway({
-    backend: fleet.backend,
-    clock: systemClock,
-    registry: new Registry(),
-    createRequestId: () => 'made',
-    listen: { host: '127.0.0.1', port: 0 },
-  });
-  t.after(() => gateway[Symbol.asyncDispose]());
-  assert.ok('port' in gateway.place);
-  const url = `http://127.0.0.1:${gateway.place.port}`;
+  const { gateway, origin } = await openGateway(t, fleet.backend);
 
   const outcomes = new Map<Outcome, number>();
   let left = requestCount;
   const client = async (): Promise<void> => {
     while (left-- > 0) {
-      const outcome = await ask(url, random);
+      const outcome = await ask(origin, random);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     }
   };

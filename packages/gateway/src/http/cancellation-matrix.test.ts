@@ -8,11 +8,8 @@ import {
 } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { systemClock } from '@millrace/stdx';
-import { Registry } from '@millrace/telemetry';
 import type { BackendAddress } from '../backends/backend-address.ts';
-import { HttpBackend } from '../backends/http-backend.ts';
-import { startGateway } from './gateway-server.ts';
+import { openGateway, openHttpBackend } from '../testing/open-gateway.ts';
 
 const states = ['queued', 'connecting', 'waiting', 'generating', 'retrying'] as const;
 type State = (typeof states)[number];
@@ -172,27 +169,13 @@ for (const state of states)
     for (const why of whys)
       test(`${isStream ? 'a stream' : 'an answer'} that is ${state} when the ${why} is stopped at the engine`, async (t) => {
         const engine = await openFor(t, state, isStream);
-        const backend = new HttpBackend({
-          address: () => engine.address,
-          unavailable: () => undefined,
+        const backend = openHttpBackend(t, engine.address, {
           connectionsMax: state === 'queued' ? 1 : 16,
           firstByteMsMax: 60_000,
-          clock: systemClock,
         });
-        const gateway = await startGateway({
-          backend,
-          clock: systemClock,
-          registry: new Registry(),
-          createRequestId: () => 'made',
-          listen: { host: '127.0.0.1', port: 0 },
+        const { gateway, port } = await openGateway(t, backend, {
           bounds: { answerMsMax: why === 'deadline' ? 400 : 60_000 },
         });
-        t.after(async () => {
-          backend[Symbol.dispose]();
-          await gateway[Symbol.asyncDispose]();
-        });
-        assert.ok('port' in gateway.place);
-        const { port } = gateway.place;
         if (state === 'retrying') assert.equal(await ask(port, false).outcome, '200 first');
         const first = state === 'queued' ? ask(port, isStream) : undefined;
         if (first !== undefined) while (engine.running() === 0) await new Promise(setImmediate);

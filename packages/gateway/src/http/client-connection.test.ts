@@ -1,54 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test, { type TestContext } from 'node:test';
-import { systemClock } from '@millrace/stdx';
-import { Registry } from '@millrace/telemetry';
-import { HttpBackend } from '../backends/http-backend.ts';
-import type { GatewayBounds } from '../options.ts';
-import { type Gateway, startGateway } from './gateway-server.ts';
-import type { ListenPlace } from './listen.ts';
-
-/** A gateway before a server of Node's. */
-async function open(
-  t: TestContext,
-  answer: RequestListener,
-  more: {
-    readonly bounds?: Partial<GatewayBounds>;
-    readonly listen?: ListenPlace;
-    readonly registry?: Registry;
-  } = {},
-): Promise<Gateway> {
-  const upstream = createServer(answer).listen(0, '127.0.0.1');
-  await once(upstream, 'listening');
-  const { port } = upstream.address() as AddressInfo;
-  const backend = new HttpBackend({
-    address: () => ({ kind: 'tcp', host: '127.0.0.1', port }),
-    unavailable: () => undefined,
-    connectionsMax: 16,
-    firstByteMsMax: 5000,
-    clock: systemClock,
-  });
-  const gateway = await startGateway({
-    backend,
-    clock: systemClock,
-    registry: more.registry ?? new Registry(),
-    createRequestId: () => 'made',
-    listen: more.listen ?? { host: '127.0.0.1', port: 0 },
-    bounds: more.bounds ?? {},
-  });
-  t.after(async () => {
-    backend[Symbol.dispose]();
-    await gateway[Symbol.asyncDispose]();
-    upstream.closeAllConnections();
-    upstream.close();
-  });
-  return gateway;
-}
+import test from 'node:test';
+import { openGatewayBefore } from '../testing/open-gateway.ts';
+import type { Gateway } from './gateway-server.ts';
 
 /** Bytes to a gateway, and all that comes back until it closes or `isEnough`. */
 function dial({ place }: Gateway): Socket {
@@ -89,7 +48,7 @@ const get = (target: string, more = ''): string =>
   `GET ${target} HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
 
 test('requests that come at once are answered in their order', async (t) => {
-  const gateway = await open(t, (request, response) => {
+  const { gateway } = await openGatewayBefore(t, (request, response) => {
     // The later a request came the sooner it is answered.
     setTimeout(() => response.end(`<${request.url}>`), 30 - Number(request.url?.slice(1)) * 10);
   });
@@ -99,13 +58,13 @@ test('requests that come at once are answered in their order', async (t) => {
 });
 
 test('a thousand requests at once are answered one by one', async (t) => {
-  const gateway = await open(t, (_request, response) => void response.end('ok'));
+  const { gateway } = await openGatewayBefore(t, (_request, response) => void response.end('ok'));
   const got = await talk(gateway, get('/').repeat(999) + get('/', 'Connection: close\r\n'));
   assert.equal(got.match(/HTTP\/1\.1 200/g)?.length, 1000);
 });
 
 test('a request that comes byte by byte is one request', async (t) => {
-  const gateway = await open(t, echo);
+  const { gateway } = await openGatewayBefore(t, echo);
   const socket = dial(gateway).setNoDelay(true);
   for (const byte of `POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: close\r\n\r\nxyz`) {
     socket.write(byte);
@@ -115,7 +74,7 @@ test('a request that comes byte by byte is one request', async (t) => {
 });
 
 test('a body in chunks goes on with its length', async (t) => {
-  const gateway = await open(t, echo);
+  const { gateway } = await openGatewayBefore(t, echo);
   const got = await talk(
     gateway,
     'POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3;x=y\r\none\r\n3\r\ntwo\r\n0\r\nT: 1\r\n\r\n',
@@ -124,7 +83,7 @@ test('a body in chunks goes on with its length', async (t) => {
 });
 
 test('whoever expects to be told to go on is told, or refused before the body', async (t) => {
-  const gateway = await open(t, echo, { bounds: { bodyBytesMax: 10 } });
+  const { gateway } = await openGatewayBefore(t, echo, { bounds: { bodyBytesMax: 10 } });
   const head = (length: number): string =>
     `POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
   const socket = dial(gateway);
@@ -137,7 +96,7 @@ test('whoever expects to be told to go on is told, or refused before the body', 
 });
 
 test('answers without a body say what they would have, and no more', async (t) => {
-  const gateway = await open(t, (request, response) => {
+  const { gateway } = await openGatewayBefore(t, (request, response) => {
     if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 5 }).end();
     else response.writeHead(request.url === '/204' ? 204 : 304).end();
   });
@@ -151,7 +110,7 @@ test('answers without a body say what they would have, and no more', async (t) =
 });
 
 test('HTTP/1.0 gets its body until the connection ends', async (t) => {
-  const gateway = await open(t, (_request, response) => {
+  const { gateway } = await openGatewayBefore(t, (_request, response) => {
     response.write('one ');
     setImmediate(() => response.end('two'));
   });
@@ -174,7 +133,9 @@ for (const [what, status, text] of [
   ['is in HTTP/2', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
 ] as const)
   test(`a request that ${what} is refused with ${status}, and the connection ends`, async (t) => {
-    const gateway = await open(t, () => assert.fail('nothing reaches the backend'));
+    const { gateway } = await openGatewayBefore(t, () =>
+      assert.fail('nothing reaches the backend'),
+    );
     const got = await talk(gateway, text + get('/smuggled'));
     assert.match(got, new RegExp(`^HTTP/1\\.1 ${status} [^]*connection: close\r\n[^]*"error"`));
     assert.equal(got.match(/HTTP\/1\.1/g)?.length, 1);
@@ -191,13 +152,19 @@ for (const [what, text, expected] of [
 ] as const)
   test(`a client that never ends its ${what} is let go`, async (t) => {
     const bounds = { headMsMax: 60, requestMsMax: 80, idleMsMax: 50 };
-    const gateway = await open(t, () => assert.fail('nothing reaches the backend'), { bounds });
+    const { gateway } = await openGatewayBefore(
+      t,
+      () => assert.fail('nothing reaches the backend'),
+      { bounds },
+    );
     assert.match(await talk(gateway, text), expected);
   });
 
 test('a head that trickles in has no more time than another', async (t) => {
   const bounds = { headMsMax: 100, idleMsMax: 10_000 };
-  const gateway = await open(t, () => assert.fail('nothing reaches the backend'), { bounds });
+  const { gateway } = await openGatewayBefore(t, () => assert.fail('nothing reaches the backend'), {
+    bounds,
+  });
   const socket = dial(gateway);
   const trickle = setInterval(() => socket.write('a'), 10);
   socket.write('GET /');
@@ -207,7 +174,7 @@ test('a head that trickles in has no more time than another', async (t) => {
 });
 
 test('a client too many is not served', async (t) => {
-  const gateway = await open(t, echo, { bounds: { connectionsMax: 1 } });
+  const { gateway } = await openGatewayBefore(t, echo, { bounds: { connectionsMax: 1 } });
   const first = dial(gateway);
   first.write(get('/'));
   await once(first, 'data');
@@ -219,7 +186,7 @@ test('a slow reader holds up its own answer, and memory does not grow', async (t
   const piece = Buffer.alloc(64 * 1024, 'x');
   const pieceCount = 1024;
   let written = 0;
-  const gateway = await open(t, (_request, response) => {
+  const { gateway } = await openGatewayBefore(t, (_request, response) => {
     response.writeHead(200, { 'content-length': piece.length * pieceCount });
     const write = (): void => {
       while (written < pieceCount) {
@@ -247,7 +214,7 @@ test('a slow reader holds up its own answer, and memory does not grow', async (t
 
 test('a client that takes nothing is let go, and the backend is stopped', async (t) => {
   const stopped = Promise.withResolvers<void>();
-  const gateway = await open(
+  const { gateway } = await openGatewayBefore(
     t,
     (_request, response) => {
       response.once('close', () => stopped.resolve());
@@ -271,7 +238,7 @@ test('a client that takes nothing is let go, and the backend is stopped', async 
 test('a client that ends its side while it is answered is taken to have gone', async (t) => {
   const arrived = Promise.withResolvers<void>();
   const stopped = Promise.withResolvers<void>();
-  const gateway = await open(t, (_request, response) => {
+  const { gateway } = await openGatewayBefore(t, (_request, response) => {
     response.once('close', () => stopped.resolve());
     arrived.resolve();
   });
@@ -286,13 +253,18 @@ test('a client that ends its side while it is answered is taken to have gone', a
 test('a gateway listens at a Unix socket too', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  const gateway = await open(t, echo, { listen: { socket: join(folder, 'socket') } });
+  const { gateway } = await openGatewayBefore(t, echo, {
+    listen: { socket: join(folder, 'socket') },
+  });
   const got = await talk(gateway, get('/u', 'Connection: close\r\n'));
   assert.match(got, /\[GET \/u/);
 });
 
 test('a large body and a large answer pass whole', async (t) => {
-  const gateway = await open(t, (request, response) => void request.pipe(response));
+  const { gateway } = await openGatewayBefore(
+    t,
+    (request, response) => void request.pipe(response),
+  );
   assert.ok('port' in gateway.place);
   const body = Buffer.alloc(3 * 2 ** 20);
   for (let at = 0; at < body.length; at++) body[at] = at * 31 + (at >> 12);
@@ -301,7 +273,6 @@ test('a large body and a large answer pass whole', async (t) => {
 });
 
 test('what the events of a stream tell is counted', async (t) => {
-  const registry = new Registry();
   const usage = {
     prompt_tokens: 9,
     completion_tokens: 2,
@@ -313,15 +284,11 @@ test('what the events of a stream tell is counted', async (t) => {
     { choices: [{ delta: { content: 'b' }, finish_reason: 'stop' }] },
     { choices: [], usage },
   ];
-  const gateway = await open(
-    t,
-    (_request, response) => {
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
-      response.end('data: [DONE]\n\n');
-    },
-    { registry },
-  );
+  const { gateway, registry } = await openGatewayBefore(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const event of events) response.write(`data: ${JSON.stringify(event)}\n\n`);
+    response.end('data: [DONE]\n\n');
+  });
   await talk(gateway, get('/', 'Connection: close\r\n'));
   const exposed = registry.expose();
   for (const [name, kind, count] of [
@@ -339,13 +306,11 @@ test('what the events of a stream tell is counted', async (t) => {
 
 test('bodies that are being answered bound what further ones may have, and give it back', async (t) => {
   const held: (() => void)[] = [];
-  const registry = new Registry();
-  const gateway = await open(
+  const { gateway, registry } = await openGatewayBefore(
     t,
     (_request, response) => void held.push(() => response.end('done')),
     {
       bounds: { bodyBytesMax: 600, bodiesBytesMax: 1000 },
-      registry,
     },
   );
   const post = (body: string, framing: string): string =>
@@ -376,8 +341,7 @@ test('bodies that are being answered bound what further ones may have, and give 
 });
 
 test('a client that leaves amid its body gives back what it had of the memory', async (t) => {
-  const registry = new Registry();
-  const gateway = await open(t, echo, { registry });
+  const { gateway, registry } = await openGatewayBefore(t, echo);
   const socket = dial(gateway);
   socket.write('POST /v1/x HTTP/1.1\r\nhost: a\r\ncontent-length: 5000\r\n\r\nabc');
   const bytes = (): number =>
@@ -388,7 +352,7 @@ test('a client that leaves amid its body gives back what it had of the memory', 
 });
 
 test('a stream that breaks off amid an event, or ends as none does, ends with an error that can be read', async (t) => {
-  const gateway = await open(t, (request, response) => {
+  const { gateway } = await openGatewayBefore(t, (request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: {"choices":[]}\n\ndata: {"choi');
     request.resume().once('end', () => {

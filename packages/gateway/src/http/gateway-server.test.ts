@@ -1,54 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
-import test, { type TestContext } from 'node:test';
-import { apiError, type ApiError } from '@millrace/openai';
-import { systemClock } from '@millrace/stdx';
-import { Registry } from '@millrace/telemetry';
-import { HttpBackend } from '../backends/http-backend.ts';
-import type { GatewayBounds } from '../options.ts';
-import { type Gateway, startGateway } from './gateway-server.ts';
-
-interface World {
-  readonly url: string;
-  readonly gateway: Gateway;
-  readonly upstream: Server;
-}
-
-/** A gateway before a real server, both on ports of their own. */
-async function open(
-  t: TestContext,
-  answer: RequestListener,
-  more: { readonly bounds?: Partial<GatewayBounds>; readonly unavailable?: ApiError } = {},
-): Promise<World> {
-  const upstream = createServer(answer).listen(0, '127.0.0.1');
-  await once(upstream, 'listening');
-  const { port } = upstream.address() as AddressInfo;
-  const backend = new HttpBackend({
-    address: () => ({ kind: 'tcp', host: '127.0.0.1', port }),
-    unavailable: () => more.unavailable,
-    connectionsMax: 16,
-    firstByteMsMax: 2000,
-    clock: systemClock,
-  });
-  const gateway = await startGateway({
-    backend,
-    clock: systemClock,
-    registry: new Registry(),
-    createRequestId: () => 'made',
-    listen: { host: '127.0.0.1', port: 0 },
-    ...(more.bounds === undefined ? {} : { bounds: more.bounds }),
-  });
-  t.after(async () => {
-    backend[Symbol.dispose]();
-    await gateway[Symbol.asyncDispose]();
-    upstream.closeAllConnections();
-    upstream.close();
-  });
-  assert.ok('port' in gateway.place);
-  return { url: `http://127.0.0.1:${gateway.place.port}`, gateway, upstream };
-}
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import test from 'node:test';
+import { apiError } from '@millrace/openai';
+import { openGateway, openGatewayBefore, openHttpBackend } from '../testing/open-gateway.ts';
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
@@ -58,7 +14,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 test('a request and its answer pass as they came', async (t) => {
   const seen: Record<string, unknown> = {};
-  const { url } = await open(t, (request, response) => {
+  const { origin: url } = await openGatewayBefore(t, (request, response) => {
     const answer = async (): Promise<void> => {
       Object.assign(seen, { body: await bodyOf(request), target: request.url });
       Object.assign(seen, { headers: request.headers });
@@ -93,7 +49,7 @@ test('a request and its answer pass as they came', async (t) => {
 
 test('a stream passes piece by piece', async (t) => {
   let release = (): void => undefined;
-  const { url } = await open(t, (_request, response) => {
+  const { origin: url } = await openGatewayBefore(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: one\n\n');
     release = () => response.end('data: two\n\n');
@@ -108,7 +64,7 @@ for (const state of ['waiting for the first byte', 'streaming'] as const) {
   test(`a client that goes away while ${state} ends the request upstream`, async (t) => {
     const closed = Promise.withResolvers<void>();
     const arrived = Promise.withResolvers<void>();
-    const { url } = await open(t, (_request, response) => {
+    const { origin: url } = await openGatewayBefore(t, (_request, response) => {
       response.once('close', () => closed.resolve());
       if (state === 'streaming') response.writeHead(200).write('part');
       arrived.resolve();
@@ -123,7 +79,7 @@ for (const state of ['waiting for the first byte', 'streaming'] as const) {
 }
 
 test('a backend that dies in a stream of events ends it with an error event', async (t) => {
-  const { url } = await open(t, (_request, response) => {
+  const { origin: url } = await openGatewayBefore(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: one\n\n', () => response.destroy());
   });
@@ -132,7 +88,7 @@ test('a backend that dies in a stream of events ends it with an error event', as
 });
 
 test('a backend that dies in any other answer cuts the connection', async (t) => {
-  const { url } = await open(t, (_request, response) => {
+  const { origin: url } = await openGatewayBefore(t, (_request, response) => {
     response.writeHead(200, { 'content-length': 100 });
     response.write('part', () => response.destroy());
   });
@@ -141,7 +97,7 @@ test('a backend that dies in any other answer cuts the connection', async (t) =>
 
 test('a backend that stops sending is given up', async (t) => {
   const stalled = { bounds: { pieceMsMax: 100 } };
-  const { url } = await open(
+  const { origin: url } = await openGatewayBefore(
     t,
     (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -153,21 +109,23 @@ test('a backend that stops sending is given up', async (t) => {
 });
 
 test('a backend that cannot be reached, or is not there yet, is a clear error', async (t) => {
-  const dead = await open(t, (request) => request.socket.destroy());
-  const failed = await fetch(dead.url);
+  const dead = await openGatewayBefore(t, (request) => request.socket.destroy());
+  const failed = await fetch(dead.origin);
   assert.equal(failed.status, 502);
   const starting = apiError('backend_unavailable', 'The engine is starting.', {
     retryAfterMs: 1500,
   });
-  const absent = await open(t, () => undefined, { unavailable: starting });
-  const refused = await fetch(absent.url);
+  const nowhere = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
+  const backend = openHttpBackend(t, nowhere, { unavailable: () => starting });
+  const absent = await openGateway(t, backend);
+  const refused = await fetch(absent.origin);
   assert.equal(refused.status, 503);
   assert.equal(refused.headers.get('retry-after'), '2');
 });
 
 test("a connection that the backend closed meanwhile is not the client's trouble", async (t) => {
   let count = 0;
-  const { url } = await open(t, (request, response) => {
+  const { origin: url } = await openGatewayBefore(t, (request, response) => {
     count++;
     // Closes behind its answer without having said so, as llama-server does after a stream.
     response.end('whole', () => setImmediate(() => request.socket.destroy()));
@@ -181,9 +139,13 @@ test("a connection that the backend closed meanwhile is not the client's trouble
 });
 
 test('a body over the bound is refused by name, and the connection ends', async (t) => {
-  const { url } = await open(t, () => assert.fail('nothing reaches the backend'), {
-    bounds: { bodyBytesMax: 10 },
-  });
+  const { origin: url } = await openGatewayBefore(
+    t,
+    () => assert.fail('nothing reaches the backend'),
+    {
+      bounds: { bodyBytesMax: 10 },
+    },
+  );
   const response = await fetch(url, { method: 'POST', body: 'x'.repeat(11) });
   assert.equal(response.status, 413);
   assert.match(await response.text(), /limit of 10 bytes/);
@@ -192,7 +154,7 @@ test('a body over the bound is refused by name, and the connection ends', async 
 test('draining finishes what runs and takes nothing new', async (t) => {
   let release = (): void => undefined;
   const arrived = Promise.withResolvers<void>();
-  const { url, gateway } = await open(t, (_request, response) => {
+  const { origin: url, gateway } = await openGatewayBefore(t, (_request, response) => {
     release = () => response.end('late');
     arrived.resolve();
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -9,22 +9,15 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import { systemClock } from '@millrace/stdx';
-import { Registry } from '@millrace/telemetry';
-import { HttpBackend } from '../backends/http-backend.ts';
-import { type Gateway, startGateway } from '../http/gateway-server.ts';
-import { jsonAnswer } from '../http/own-route.ts';
+import { jsonAnswer, type OwnRoute } from '../http/own-route.ts';
 import type { GatewayBounds } from '../options.ts';
 import { makeIdentity } from '../testing/certificate.ts';
+import { type OpenGateway, openGatewayBefore } from '../testing/open-gateway.ts';
 import { ticketKeyBytes } from '../tls/tls-server.ts';
 
-interface World {
-  readonly gateway: Gateway;
+interface World extends OpenGateway {
   readonly session: ClientHttp2Session;
-  readonly registry: Registry;
-  readonly origin: string;
   readonly cert: string;
 }
 
@@ -34,40 +27,16 @@ async function open(
   answer: RequestListener,
   bounds: Partial<GatewayBounds> = {},
 ): Promise<World> {
-  const upstream = createServer(answer).listen(0, '127.0.0.1');
-  await once(upstream, 'listening');
-  const { port } = upstream.address() as AddressInfo;
-  const backend = new HttpBackend({
-    address: () => ({ kind: 'tcp', host: '127.0.0.1', port }),
-    unavailable: () => undefined,
-    connectionsMax: 64,
-    firstByteMsMax: 5000,
-    clock: systemClock,
-  });
-  const registry = new Registry();
   const { cert, key } = makeIdentity();
-  const gateway = await startGateway({
-    backend,
-    clock: systemClock,
-    registry,
-    createRequestId: () => 'made',
-    ownRoutes: [({ target }) => (target === '/own' ? jsonAnswer(200, { own: true }) : undefined)],
-    listen: { host: '127.0.0.1', port: 0 },
-    bounds,
-    tls: { cert, key, ticketKeys: randomBytes(ticketKeyBytes) },
-  });
-  assert.ok('port' in gateway.place);
-  const origin = `https://127.0.0.1:${gateway.place.port}`;
-  const session = connect(origin, { ca: cert, servername: 'localhost' });
-  t.after(async () => {
-    session.destroy();
-    await gateway[Symbol.asyncDispose]();
-    backend[Symbol.dispose]();
-    upstream.closeAllConnections();
-    upstream.close();
-  });
+  const ownRoutes: readonly OwnRoute[] = [
+    ({ target }) => (target === '/own' ? jsonAnswer(200, { own: true }) : undefined),
+  ];
+  const tls = { cert, key, ticketKeys: randomBytes(ticketKeyBytes) };
+  const opened = await openGatewayBefore(t, answer, { ownRoutes, bounds, tls });
+  const session = connect(opened.origin, { ca: cert, servername: 'localhost' });
+  t.after(() => session.destroy());
   await once(session, 'connect');
-  return { gateway, session, registry, origin, cert };
+  return { ...opened, session, cert };
 }
 
 interface Answer {

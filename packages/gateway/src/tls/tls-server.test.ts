@@ -4,36 +4,17 @@ import { once } from 'node:events';
 import { get } from 'node:https';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import test, { type TestContext } from 'node:test';
-import { systemClock } from '@millrace/stdx';
-import { Registry } from '@millrace/telemetry';
 import { GatewayError } from '../errors.ts';
-import { type Gateway, startGateway } from '../http/gateway-server.ts';
 import { jsonAnswer } from '../http/own-route.ts';
 import { makeIdentity } from '../testing/certificate.ts';
+import { type OpenGateway, openGateway } from '../testing/open-gateway.ts';
 import { checkIdentity } from './tls-identity.ts';
 import { ticketKeyBytes, type TlsOptions } from './tls-server.ts';
 
-interface World {
-  readonly gateway: Gateway;
-  readonly registry: Registry;
-  readonly port: number;
-}
-
 /** A gateway as one lane runs it, which answers everything by itself. */
-async function open(t: TestContext, tls: TlsOptions): Promise<World> {
-  const registry = new Registry();
-  const gateway = await startGateway({
-    backend: { unavailable: undefined, send: () => assert.fail('nothing is for a backend') },
-    clock: systemClock,
-    registry,
-    createRequestId: () => 'made',
-    ownRoutes: [() => jsonAnswer(200, { own: true })],
-    listen: { host: '127.0.0.1', port: 0 },
-    tls,
-  });
-  t.after(() => gateway[Symbol.asyncDispose]());
-  assert.ok('port' in gateway.place);
-  return { gateway, registry, port: gateway.place.port };
+function open(t: TestContext, tls: TlsOptions): Promise<OpenGateway> {
+  const backend = { unavailable: undefined, send: () => assert.fail('nothing is for a backend') };
+  return openGateway(t, backend, { ownRoutes: [() => jsonAnswer(200, { own: true })], tls });
 }
 
 /** Connects, says who was met, and leaves with a session that can be resumed. */

@@ -1,8 +1,7 @@
 import { serveEngine } from '@millrace/engine';
 import { FakeEngine, pausingPiece } from '@millrace/engine/testing';
-import { ApiBackend, HttpBackend, startGateway } from '@millrace/gateway';
-import { systemClock } from '@millrace/stdx';
-import { Registry } from '@millrace/telemetry';
+import { ApiBackend } from '@millrace/gateway';
+import { type Occasion, openGateway, openHttpBackend } from '@millrace/gateway/testing';
 import type { ServerUnderTest } from './server-under-test.ts';
 
 const anyPort = { host: '127.0.0.1', port: 0 } as const;
@@ -25,30 +24,21 @@ export async function openGatewayOfFakeEngine(): Promise<
   });
   const { address } = stack.use(await serveEngine({ engine, listen: anyPort }));
   if (!('port' in address)) throw new Error('the engine listens on a port');
-  const backend = stack.use(
-    new HttpBackend({
-      address: () => ({ kind: 'tcp', ...address }),
-      unavailable: () => undefined,
-      connectionsMax: 16,
-      firstByteMsMax: 10_000,
-      clock: systemClock,
-    }),
+  const occasion: Occasion = { after: (end) => stack.defer(end) };
+  const backend = openHttpBackend(
+    occasion,
+    { kind: 'tcp', ...address },
+    { firstByteMsMax: 10_000 },
   );
   let idCount = 0;
-  const gateway = stack.use(
-    await startGateway({
-      backend: new ApiBackend(backend, { nativeApis: [], answerBytesMax: 2 ** 20 }),
-      clock: systemClock,
-      registry: new Registry(),
-      createRequestId: () => `req_${idCount++}`,
-      listen: anyPort,
-    }),
+  const { origin } = await openGateway(
+    occasion,
+    new ApiBackend(backend, { nativeApis: [], answerBytesMax: 2 ** 20 }),
+    { createRequestId: () => `req_${idCount++}` },
   );
-  if (!('port' in gateway.place)) throw new Error('the gateway listens on a port');
-  const { port } = gateway.place;
   const opened = stack.move();
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: origin,
     engine,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
