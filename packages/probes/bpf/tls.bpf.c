@@ -5,7 +5,7 @@
 #include "capture.h"
 #include "filter.h"
 
-enum { SESSIONS_MAX = 65536 };
+enum { SESSIONS_MAX = 65536, TCP_STATE_FIN_WAIT2 = 5 };
 
 const volatile __u32 bytes_max = 4096;
 const volatile __u32 tail_bytes_max = 1024;
@@ -19,6 +19,8 @@ struct session_key {
 // The TCP socket below a session; its cookie is 0 where that is not known.
 struct place {
   __u64 cookie;
+  // Where it stands in the kernel; it may have gone since, and another in its place has another cookie.
+  __u64 socket;
   __u32 local_address[4];
   __u32 peer_address[4];
   __u16 local_port;
@@ -27,6 +29,8 @@ struct place {
 };
 
 struct session {
+  // The last call was one to read, and had nothing to give: it may be that the peer has said farewell.
+  bool is_read_empty;
   __u64 received;
   __u64 sent;
   __u64 sequence;
@@ -59,6 +63,19 @@ struct {
 } calls SEC(".maps");
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct atomic64___cookie {
+  long long counter;
+};
+
+struct sock_common___cookie {
+  unsigned char skc_state;
+  struct atomic64___cookie skc_cookie;
+};
+
+struct sock___cookie {
+  struct sock_common___cookie __sk_common;
+};
 
 struct pt_regs___call {
   unsigned long cx;
@@ -144,11 +161,12 @@ static __always_inline int leave(void *context, __u8 kind) {
   struct session_key key = {.ssl = call->ssl, .tgid = bpf_get_current_pid_tgid() >> 32};
   __u64 bytes = bytes_done(context, call);
   call->ssl = 0;
+  struct session *session = bpf_map_lookup_elem(&sessions, &key);
+  if (session) session->is_read_empty = bytes == 0 && kind == SOCKET_EVENT_RECEIVE;
   if (bytes == 0) return 0;
   __u32 zero = 0;
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
   if (!scratch) return 0;
-  struct session *session = bpf_map_lookup_elem(&sessions, &key);
   if (!session) {
     struct session first = {.place = call->place};
     bpf_map_update_elem(&sessions, &key, &first, BPF_ANY);
@@ -186,6 +204,7 @@ int BPF_PROG(on_socket_receive, struct sock *socket, int result) {
   struct place *place = &call->place;
   if (place->cookie == cookie) return 0;
   place->cookie = cookie;
+  place->socket = (__u64)socket;
   place->family = family;
   place->local_port = socket->__sk_common.skc_num;
   place->peer_port = swap_bytes(socket->__sk_common.skc_dport);
@@ -211,6 +230,24 @@ int on_read_done(void *context) { return leave(context, SOCKET_EVENT_RECEIVE); }
 SEC("uretprobe")
 int on_write_done(void *context) { return leave(context, SOCKET_EVENT_SEND); }
 
+// Whether the server ends the session by itself: the peer has neither closed the socket below it nor, as far as reading
+// has shown, said farewell.
+static __always_inline bool is_server_first(struct session *session) {
+  struct sock___cookie *socket = (void *)session->place.socket;
+  if (!socket || session->is_read_empty) return false;
+  if ((__u64)BPF_CORE_READ(socket, __sk_common.skc_cookie.counter) != session->place.cookie) return false;
+  __u8 state = BPF_CORE_READ(socket, __sk_common.skc_state);
+  return state == TCP_STATE_ESTABLISHED || state == TCP_STATE_FIN_WAIT1 || state == TCP_STATE_FIN_WAIT2;
+}
+
+static __always_inline void tell_state(struct scratch *scratch, __u64 ssl, struct session *session, __u8 state) {
+  begin(scratch, ssl, session);
+  scratch->event.kind = SOCKET_EVENT_STATE;
+  scratch->event.state = state;
+  submit(scratch, attempt());
+}
+
+// Told in the words of TCP, of which a session has the end alone.
 SEC("uprobe")
 int on_free(void *context) {
   struct pt_regs___call *registers = context;
@@ -219,10 +256,8 @@ int on_free(void *context) {
   __u32 zero = 0;
   struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
   if (!session || !scratch) return 0;
-  begin(scratch, key.ssl, session);
-  scratch->event.kind = SOCKET_EVENT_STATE;
-  scratch->event.state = TCP_STATE_CLOSE;
-  submit(scratch, attempt());
+  if (is_server_first(session)) tell_state(scratch, key.ssl, session, TCP_STATE_FIN_WAIT1);
+  tell_state(scratch, key.ssl, session, TCP_STATE_CLOSE);
   bpf_map_delete_elem(&sessions, &key);
   return 0;
 }

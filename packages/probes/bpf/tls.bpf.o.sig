@@ -1,1 +1,1 @@
-XDHl8kfzG1/cK+ijRng8BxH/IlnH8tL6qES6COqwmoCR1NijBS0UYBPQ+bm6rCwa6FNbo78NtgayHJIbFNxvCg==
+sPLHQPvR6PysStwGWh9VentL/xU46PqaQfQdd0misREqSNG+CcjfJbumwrD6J3kZzf3qy1yTfXt3pRdO2oIFBw==

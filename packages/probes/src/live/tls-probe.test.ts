@@ -9,6 +9,7 @@ import { requireCommand, requireKernel } from '@millrace/bpf/testing';
 import type { RequestRecord } from '../requests/request-record.ts';
 import { askSecretly } from '../testing/ask-secretly.ts';
 import { drainedRequests } from '../testing/drained-requests.ts';
+import type { LoadedProbe } from './probe-object.ts';
 import { openTlsProbe, watchTls } from './tls-probe.ts';
 
 function requireCertificate(t: TestContext): string | undefined {
@@ -77,7 +78,7 @@ test("OpenSSL within node's own program", async (t) => {
 });
 
 const pythonServer = `
-import json, ssl, sys
+import json, ssl, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
@@ -87,8 +88,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for word in 'ab':
             self.wfile.write(('data: ' + json.dumps({'choices': [{'delta': {'content': word}}]}) + '\\n\\n').encode())
+        if self.path == '/farewell': self.rfile.read(1)
+        while self.path == '/endless':
+            self.wfile.write(b'data: {}\\n\\n')
+            time.sleep(0.01)
     def log_message(self, *args): pass
-server = HTTPServer(('127.0.0.1', 0), Handler)
+class Server(HTTPServer):
+    def handle_error(self, *args): pass
+server = Server(('127.0.0.1', 0), Handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(sys.argv[1] + '/cert.pem', sys.argv[1] + '/key.pem')
 server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -96,23 +103,72 @@ print(server.server_address[1], flush=True)
 server.serve_forever()
 `;
 
-test("Python's ssl, through the library", async (t) => {
+/** A client that leaves amid its answer: by TLS's farewell alone at first, or by closing the socket. */
+const pythonClient = `
+import socket, ssl, sys
+[_, port, path] = sys.argv
+context = ssl._create_unverified_context()
+client = context.wrap_socket(socket.create_connection(('127.0.0.1', int(port))))
+client.sendall(('POST %s HTTP/1.1\\r\\nhost: a\\r\\ncontent-length: 2\\r\\n\\r\\n{}' % path).encode())
+while b'data' not in client.recv(4096): pass
+try:
+    if path == '/farewell': client.unwrap()
+except OSError: pass
+client.close()
+`;
+
+interface PythonServer {
+  readonly probe: LoadedProbe;
+  readonly tgid: number;
+  readonly port: number;
+}
+
+/** Python's own server behind TLS, watched; undefined where that cannot be here. */
+async function watchPythonServer(t: TestContext): Promise<PythonServer | undefined> {
   const folder = requireCertificate(t);
-  if (folder === undefined || !requireCommand(t, 'python3')) return;
+  if (folder === undefined || !requireCommand(t, 'python3')) return undefined;
   const child = spawn('python3', ['-c', pythonServer, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));
   const [piece] = (await once(child.stdout, 'data')) as [Buffer];
-  const pid = child.pid ?? 0;
-  const library = /\/\S*\/libssl\.so[.\d]*$/m.exec(readFileSync(`/proc/${pid}/maps`, 'utf8'))?.[0];
+  const tgid = child.pid ?? 0;
+  const library = /\/\S*\/libssl\.so[.\d]*$/m.exec(readFileSync(`/proc/${tgid}/maps`, 'utf8'))?.[0];
   assert.ok(library !== undefined);
-  using probe = openTlsProbe();
-  assert.equal(watchTls(probe, { pid, path: library }), undefined);
-  const port = Number(String(piece));
-  await askSecretly(port);
-  check(drainedRequests(probe), { tgid: pid, port });
+  const probe = openTlsProbe();
+  t.after(() => probe[Symbol.dispose]());
+  assert.equal(watchTls(probe, { pid: tgid, path: library }), undefined);
+  return { probe, tgid, port: Number(String(piece)) };
+}
+
+test("Python's ssl, through the library", async (t) => {
+  const server = await watchPythonServer(t);
+  if (server === undefined) return;
+  await askSecretly(server.port);
+  const records = drainedRequests(server.probe);
+  check(records, server);
+  assert.equal(records[0]?.ending, 'answered', 'the answer runs until the server closes');
 });
+
+for (const [path, how] of [
+  ['/farewell', 'says farewell and waits'],
+  ['/endless', 'closes its socket'],
+] as const)
+  test(`a client of TLS that ${how} amid an answer was not answered`, async (t) => {
+    const server = await watchPythonServer(t);
+    if (server === undefined) return;
+    execFileSync('python3', ['-c', pythonClient, `${server.port}`, path], { timeout: 10_000 });
+    // The server takes its requests one after the other: once this is answered, that one is over.
+    await askSecretly(server.port);
+    const records = drainedRequests(server.probe);
+    assert.deepEqual(
+      records.map((record) => [record.route, record.ending]),
+      [
+        [path, 'peer-closed'],
+        ['/v1/chat/completions', 'answered'],
+      ],
+    );
+  });
 
 test('a file without OpenSSL is told of', (t) => {
   if (!requireKernel(t)) return;
