@@ -11,14 +11,14 @@ import { goalAtLeast } from './goal.ts';
 const engineCount = 4;
 /** Beginnings in common: more than the caches of one engine hold, no more than those of all. */
 const topicCount = 16;
-const shape = { requestCount: 128, prefixWords: 500, outputTokens: 24, clients: 12 };
+const shape = { requestCount: 96, prefixWords: 500, outputTokens: 24, clients: 8 };
 /** An answer counts as good when its first token comes within this. */
 const ttftMsMax = 2000;
 /**
- * Small caches, so that the fleet has to divide the prefixes: about eight sequences of 2,048 tokens of the default model,
- * of which three are being answered.
+ * Small caches, so that the fleet has to divide the prefixes: beside what is being answered, host memory for about five
+ * prefixes of the default model, which take 20 MB each. The engine's own memory grows with what is answered at once only.
  */
-const flags = ['--threads=1', '--kv-bytes-max=400000000', '--host-cache-bytes-max=0'];
+const flags = ['--threads=1', '--kv-bytes-max=400000000', '--host-cache-bytes-max=100000000'];
 const policies = ['prefix', 'least-load', 'round-robin'] as const;
 
 /** Four engines on traffic whose prompts share beginnings: choosing by prefix against choosing without regard to it. */
