@@ -73,13 +73,9 @@ export const gatewayLoads: readonly GatewayLoad[] = [
   },
 ];
 
-/** Loads that go to one start of a proxy and its upstream, in their order. */
-export function loadsByWorld(
-  loads: readonly GatewayLoad[],
-  side: string,
-): readonly (readonly GatewayLoad[])[] {
-  const fitting = loads.filter(({ sides }) => sides === undefined || sides.includes(side));
-  const worlds = Map.groupBy(fitting, ({ upstream, isTls, clients }) =>
+/** Loads that go to one start of the proxies and their upstream, in their order. */
+export function worldsOf(loads: readonly GatewayLoad[]): readonly (readonly GatewayLoad[])[] {
+  const worlds = Map.groupBy(loads, ({ upstream, isTls, clients }) =>
     JSON.stringify([upstream, isTls, clients]),
   );
   return [...worlds.values()];

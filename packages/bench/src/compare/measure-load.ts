@@ -24,6 +24,8 @@ export type LoadFigures =
 export interface LoadStep {
   readonly client: string;
   readonly seconds: number;
+  /** Until the window opens; absent: until all is compiled that the load makes hot. */
+  readonly warmMs?: number | undefined;
 }
 
 /** Threads of ours compile what is hot for some seconds; what is measured is what comes after. */
@@ -46,9 +48,11 @@ export function measureLoad(
 async function measureWindow(
   running: RunningProxy,
   load: GatewayLoad,
-  { client, seconds }: LoadStep,
+  step: LoadStep,
 ): Promise<LoadFigures> {
-  const { settings, warmMs = usualWarmMs } = load;
+  const { client, seconds } = step;
+  const { settings } = load;
+  const warmMs = step.warmMs ?? load.warmMs ?? usualWarmMs;
   const ids = idsOf(running);
   const costs: ProcessCost[] = [];
   const window = { 'warm-ms': warmMs, 'duration-ms': seconds * 1000 };
