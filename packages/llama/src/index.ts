@@ -4,6 +4,7 @@ export { type AppliedLora, Context, type DecodeOutcome } from './context/context
 export { pinnedVersion as llamaVersion } from './abi/check-abi.ts';
 export { LlamaError, type LlamaErrorCode } from './errors.ts';
 export { findLibraryFolder } from './library/find-folder.ts';
+export { findLlamaFile } from './library/library-file.ts';
 export {
   type DeviceDescription,
   type LlamaLibrary,

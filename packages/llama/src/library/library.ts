@@ -1,5 +1,3 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import koffi from 'koffi';
 import { checkAbi } from '../abi/check-abi.ts';
 import {
@@ -17,6 +15,7 @@ import {
   quantizationTypes,
 } from '../options.ts';
 import { findLibraryFolder } from './find-folder.ts';
+import { libraryFile, type LibraryName } from './library-file.ts';
 
 export interface LlamaOptions {
   /** Folder of the shared libraries; by default that of the installed platform package. */
@@ -75,15 +74,11 @@ export function loadLlama(options: LlamaOptions = {}): LlamaLibrary {
 
 function openFunctions(folder: string): LlamaFunctions {
   try {
-    const names = readdirSync(folder);
-    const open = (pattern: RegExp): ReturnType<typeof koffi.load> => {
-      const name = names.find((candidate) => pattern.test(candidate));
-      if (name === undefined) throw new Error(`no file matches ${pattern}`);
-      return koffi.load(join(folder, name), { global: true });
-    };
-    const ggmlBase = open(/^(lib)?ggml-base\.(so|dylib|dll)$/);
-    const ggml = open(/^(lib)?ggml(\.v[\d.]+)?\.(so|dylib|dll)$/);
-    const llama = open(/^(lib)?llama(\.v[\d.]+)?\.(so|dylib|dll)$/);
+    const open = (name: LibraryName): ReturnType<typeof koffi.load> =>
+      koffi.load(libraryFile(folder, name), { global: true });
+    const ggmlBase = open('ggml-base');
+    const ggml = open('ggml');
+    const llama = open('llama');
     return bindFunctions({ ggmlBase, ggml, llama });
   } catch (cause) {
     throw new LlamaError(`load libllama from ${folder}: ${String(cause)}`, {

@@ -1,13 +1,12 @@
 import { globSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { findLibraryFolder } from '@millrace/llama';
+import { findLlamaFile } from '@millrace/llama';
 import type { EngineLibraries, TlsPlace } from '@millrace/probes';
 
 /** The engine's libraries that a process has loaded; undefined where it has none, or may not be looked at. */
 export function findEngineLibraries(pid: number, procPath = '/proc'): EngineLibraries | undefined {
   const maps = readMaps(pid, procPath);
   if (maps === undefined) return undefined;
-  const llama = /\/\S*\/libllama[^/\s]*\.so[.\d]*$/m.exec(maps)?.[0];
+  const llama = /\/\S*\/libllama(?:\.\w[\w.]*)?\.so[.\d]*$/m.exec(maps)?.[0];
   const cuda = /\/\S*\/libcuda\.so[.\d]*$/m.exec(maps)?.[0];
   if (llama === undefined && cuda === undefined) return undefined;
   // The process may see other files than we do.
@@ -44,7 +43,7 @@ export function usualTlsFiles(): readonly string[] {
 /** Where the engines that Millrace itself starts have libllama; undefined where it is not installed. */
 export function ownLlamaFile(): string | undefined {
   try {
-    return join(findLibraryFolder('auto'), 'libllama.so');
+    return findLlamaFile();
   } catch {
     return undefined;
   }
