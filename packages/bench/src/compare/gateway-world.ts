@@ -40,22 +40,21 @@ export async function measureWorld(
   const fitting = sides.filter(
     ({ name }) => first.sides === undefined || first.sides.includes(name),
   );
-  if (first.clients === undefined) return measureBeside(loads, fitting, parts);
+  if (first.clients === undefined) return measureBeside(loads, fitting, { ...parts, windows });
   // As many connections as there are files for: each side has an upstream of its own, and the machine.
-  for (const side of fitting) await measureBeside(loads, [side], parts);
+  for (const side of fitting) await measureBeside(loads, [side], { ...parts, windows: 1 });
 }
 
 async function measureBeside(
   loads: readonly GatewayLoad[],
   sides: readonly ProxySide[],
-  parts: WorldParts,
+  parts: WorldParts & { readonly windows: number },
 ): Promise<void> {
   await using held = new AsyncDisposableStack();
   const started = await startWorld(loads, sides, { ...parts, held });
   for (const load of loads) {
-    const isAlone = load.clients !== undefined;
     let turn: readonly Started[] = started;
-    for (let window = 0; window < (isAlone ? 1 : windows); window++) {
+    for (let window = 0; window < parts.windows; window++) {
       const broken = await measureWindow(load, turn, { ...parts, window });
       turn = turn.filter(({ side }) => !broken.has(side.name)).toReversed();
     }

@@ -4,12 +4,7 @@ import {
   processTree,
   readProcessCost,
 } from '../rig/process-cost.ts';
-import {
-  type ClientResult,
-  type Percentiles,
-  type RigOptions,
-  runClient,
-} from '../rig/rig-process.ts';
+import { errorCount, type Percentiles, type RigOptions, runClient } from '../rig/rig-process.ts';
 import { descriptorsAllowed, streamsWithin } from '../sides/descriptors.ts';
 import type { RunningProxy } from '../sides/proxy-side.ts';
 import { goalFigures } from './gateway-goals.ts';
@@ -48,11 +43,9 @@ export function measureLoad(
 async function measureWindow(
   running: RunningProxy,
   load: GatewayLoad,
-  step: LoadStep,
+  { client, seconds, warmMs = load.warmMs ?? usualWarmMs }: LoadStep,
 ): Promise<LoadFigures> {
-  const { client, seconds } = step;
   const { settings } = load;
-  const warmMs = step.warmMs ?? load.warmMs ?? usualWarmMs;
   const ids = idsOf(running);
   const costs: ProcessCost[] = [];
   const window = { 'warm-ms': warmMs, 'duration-ms': seconds * 1000 };
@@ -61,7 +54,7 @@ async function measureWindow(
     { ...clientOptions(running), ...settings, ...window },
     () => costs.push(readProcessCost(ids)),
   );
-  const errors = errorsOf(result);
+  const errors = errorCount(result);
   const [before, after] = costs;
   if (errors > 0 || before === undefined || after === undefined)
     return { problem: `${errors} errors, not counted: ${JSON.stringify(result.errors)}` };
@@ -118,10 +111,6 @@ function idsOf({ processId }: RunningProxy): readonly number[] {
 
 function clientOptions({ url, headers }: RunningProxy): RigOptions {
   return { port: new URL(url).port, ...(headers !== undefined && { headers }) };
-}
-
-function errorsOf({ errors }: ClientResult): number {
-  return Object.values(errors).reduce((sum, count) => sum + count, 0);
 }
 
 function latencies({ p50, p99 }: Percentiles): readonly (readonly [string, number])[] {

@@ -5,7 +5,7 @@ import { type TraceAccount, TraceProcess } from '../kernel-view/trace-process.ts
 import { bootstrapMedian } from '../report/bootstrap.ts';
 import type { Figure } from '../report/report.ts';
 import { compileRig } from '../rig/compile-rig.ts';
-import { type ClientResult, type Percentiles, runClient } from '../rig/rig-process.ts';
+import { type ClientResult, errorCount, type Percentiles, runClient } from '../rig/rig-process.ts';
 import { readProcessCost } from '../rig/process-cost.ts';
 import { startChild } from '../sides/child-server.ts';
 import type { RunningSide } from '../sides/side.ts';
@@ -91,8 +91,7 @@ async function measureWindow(
       if (phase === 'measured') end();
     },
   );
-  const failed = Object.values(seen.errors).reduce((sum, count) => sum + count, 0);
-  if (failed > 0) {
+  if (errorCount(seen) > 0) {
     throw new BenchError(`stream to ${streams} clients: ${JSON.stringify(seen.errors)}`, {
       code: 'BENCH_SIDE_FAILED',
     });

@@ -55,7 +55,9 @@ export class TraceProcess implements AsyncDisposable {
     const cut = setTimeout(() => this.#process.kill('SIGKILL'), endMsMax);
     await this.#ended;
     clearTimeout(cut);
-    return readTraceAccount(this.#said) ?? this.#throwFailed();
+    const account = readTraceAccount(this.#said);
+    if (account === undefined) throw this.#failed();
+    return account;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -68,10 +70,6 @@ export class TraceProcess implements AsyncDisposable {
     return new BenchError(`trace: it ended or hung; it said: ${this.#said.slice(-1000)}`, {
       code: 'BENCH_SIDE_FAILED',
     });
-  }
-
-  #throwFailed(): never {
-    throw this.#failed();
   }
 }
 

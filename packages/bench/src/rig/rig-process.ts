@@ -27,6 +27,11 @@ export interface Percentiles {
   readonly p99?: number;
 }
 
+/** Requests of a window that failed, in whatever way. */
+export function errorCount({ errors }: ClientResult): number {
+  return Object.values(errors).reduce((sum, count) => sum + count, 0);
+}
+
 /** What the upstream of the rig saw while it ran. */
 export interface UpstreamCounts {
   readonly connections: number;

@@ -1,4 +1,4 @@
-import { HeaderBlock } from '../messages/header-block.ts';
+import { gapBytes, HeaderBlock } from '../messages/header-block.ts';
 import { carriageReturn, equalsText, space } from './bytes.ts';
 import { type FieldParser, numbersPerField } from './field-parser.ts';
 import type { Framing } from './framing.ts';
@@ -61,7 +61,8 @@ function byteLengthOf(
     const start = numbers[at] as number;
     const nameEnd = numbers[at + 1] as number;
     if (named !== undefined && isNamed(named, source, [base + start, base + nameEnd])) continue;
-    byteLength += nameEnd - start + (numbers[at + 3] as number) - (numbers[at + 2] as number) + 4;
+    const valueBytes = (numbers[at + 3] as number) - (numbers[at + 2] as number);
+    byteLength += nameEnd - start + gapBytes + valueBytes + gapBytes;
   }
   return byteLength;
 }

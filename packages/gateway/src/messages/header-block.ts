@@ -3,7 +3,7 @@ import { assert } from '@millrace/stdx';
 /** Numbers kept for each field: start and end of its name. */
 const numbersPerField = 2;
 /** Between a name and its value, and between a value and the next name. */
-const gapBytes = 2;
+export const gapBytes = 2;
 const colon = 0x3a;
 // What would end a line, or make another of it; text beyond Latin-1 is not what a header carries.
 // oxlint-disable-next-line no-control-regex
