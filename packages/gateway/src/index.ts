@@ -1,7 +1,14 @@
 export type { BackendAddress } from './backends/backend-address.ts';
 export { ApiBackend, type ApiBackendOptions } from './apis/api-backend.ts';
 export { type TranslatedApi, translatedApis } from './apis/api-route.ts';
-export type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from './backends/backend.ts';
+export { answerTo } from './backends/backend.ts';
+export type {
+  AnswerMessage,
+  Backend,
+  BackendAnswer,
+  BackendRequest,
+  TakeAnswer,
+} from './backends/backend.ts';
 export { HttpBackend, type HttpBackendOptions } from './backends/http-backend.ts';
 export {
   EndpointBackend,

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { apiError } from '@millrace/openai';
-import type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import {
+  type AnswerMessage,
+  answerTo,
+  type Backend,
+  type BackendAnswer,
+  type BackendRequest,
+} from '../backends/backend.ts';
 import { type BodyEnd, BytesBody, type BodySink, type BodySource } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -53,9 +59,9 @@ function world(
   const asked: BackendRequest[] = [];
   const inner: Backend = {
     unavailable: undefined,
-    send: (request) => {
+    send: (request, take) => {
       asked.push(request);
-      return Promise.resolve('kind' in answer ? answer : { kind: 'answered', message: answer });
+      take('kind' in answer ? answer : { kind: 'answered', message: answer });
     },
   };
   return { backend: new ApiBackend(inner, { nativeApis, answerBytesMax: 4096 }), asked };
@@ -116,7 +122,7 @@ function chunks(...deltas: readonly object[]): string {
 test('a request for a message goes to the engine as a chat completion, and comes back as a message', async () => {
   const { backend, asked } = world({ status: 200, headers: json, body: completion() });
   const headers = { 'x-api-key': 'secret', 'anthropic-version': '1', 'accept-encoding': 'gzip' };
-  const answer = await told(backend.send(request('/v1/messages?beta=true', message, headers)));
+  const answer = await told(answerTo(backend, request('/v1/messages?beta=true', message, headers)));
   assert.equal(answer.status, 200);
   assert.equal(answer.headers.get('request-id'), 'req_1');
   const body = JSON.parse(answer.text) as { readonly type: string; readonly content: unknown };
@@ -141,7 +147,7 @@ test('a stream is translated however its bytes are cut', async () => {
     const answers = [[text], Array.from(text)].map((pieces) => {
       const body = new PiecesBody(pieces, 'whole');
       const { backend } = world({ status: 200, headers: events, body });
-      return told(backend.send(request(target, { ...asks, stream: true })));
+      return told(answerTo(backend, request(target, { ...asks, stream: true })));
     });
     const [whole, cut] = await Promise.all(answers);
     assert.equal(whole?.end, 'whole');
@@ -160,7 +166,7 @@ test('a stream that its engine breaks off ends with an event in the form of the 
   for (const [target, asks, failure] of cases) {
     const body = new PiecesBody([chunks({ delta: { content: 'Hi' } })], 'died');
     const { backend } = world({ status: 200, headers: events, body });
-    const answer = await told(backend.send(request(target, { ...asks, stream: true })));
+    const answer = await told(answerTo(backend, request(target, { ...asks, stream: true })));
     assert.equal(answer.end, 'died');
     assert.match(answer.failure ?? '', failure);
   }
@@ -169,7 +175,9 @@ test('a stream that its engine breaks off ends with an event in the form of the 
 test('a stream that is no answer stops the engine and tells why', async () => {
   const body = new PiecesBody(['data: nonsense\n\n', chunks({ delta: { content: 'x' } })], 'whole');
   const { backend } = world({ status: 200, headers: events, body });
-  const answer = await told(backend.send(request('/v1/messages', { ...message, stream: true })));
+  const answer = await told(
+    answerTo(backend, request('/v1/messages', { ...message, stream: true })),
+  );
   assert.match(answer.text, /^event: error\n.*is no JSON/);
   assert.equal(answer.end, 'died');
   assert.ok(body.isDestroyed);
@@ -186,7 +194,7 @@ test('what is refused is told in the form of the API, without asking an engine',
     ['/v1/responses/resp_1/cancel', {}, 404, /nothing is stored/],
   ] as const;
   for (const [target, body, status, text] of cases) {
-    const answer = await told(backend.send(request(target, body)));
+    const answer = await told(answerTo(backend, request(target, body)));
     assert.equal(answer.status, status, target);
     assert.match(answer.text, text);
   }
@@ -197,7 +205,7 @@ test('an engine’s error comes in the form of the API, with when to come back',
   const headers = json.with({ 'retry-after': '3' });
   const body = (): BytesBody => new BytesBody('{"error":{"message":"Full."}}');
   const messages = world({ status: 429, headers, body: body() });
-  const answer = await told(messages.backend.send(request('/v1/messages', message)));
+  const answer = await told(answerTo(messages.backend, request('/v1/messages', message)));
   assert.equal(answer.status, 429);
   assert.equal(answer.headers.get('retry-after'), '3');
   assert.deepEqual(JSON.parse(answer.text), {
@@ -207,7 +215,7 @@ test('an engine’s error comes in the form of the API, with when to come back',
   });
   const responses = world({ status: 429, headers, body: body() });
   const other = await told(
-    responses.backend.send(request('/v1/responses', { model: 'm', input: 'a' })),
+    answerTo(responses.backend, request('/v1/responses', { model: 'm', input: 'a' })),
   );
   assert.equal(other.text, '{"error":{"message":"Full."}}');
 });
@@ -226,7 +234,7 @@ test('whole answers that cannot be translated are failures that say why', async 
     ],
   ];
   for (const [answer, asked, reason] of cases) {
-    const given = await world(answer).backend.send(asked);
+    const given = await answerTo(world(answer).backend, asked);
     assert.ok(given.kind === 'failed');
     assert.equal(given.error.status, 502);
     assert.match(given.error.message, reason);
@@ -245,7 +253,7 @@ test('tokens are counted by the engine, or it is said that it cannot', async () 
   ] as const;
   for (const [status, body, toldStatus, toldBody] of answers) {
     const { backend, asked } = world({ status, headers: json, body: new BytesBody(body) });
-    const answer = await told(backend.send(asks));
+    const answer = await told(answerTo(backend, asks));
     assert.equal(asked[0]?.target, '/tokenize');
     assert.equal(answer.status, toldStatus);
     if (toldBody === undefined) assert.match(answer.text, /cannot count the tokens of messages/);
@@ -253,14 +261,14 @@ test('tokens are counted by the engine, or it is said that it cannot', async () 
   }
   const unknown = new BytesBody('{"error":{"message":"The model does not exist."}}');
   const { backend } = world({ status: 404, headers: json, body: unknown });
-  assert.match((await told(backend.send(asks))).text, /The model does not exist/);
+  assert.match((await told(answerTo(backend, asks))).text, /The model does not exist/);
 });
 
 test('an API that the engine speaks itself, and all others, go on as they came', async () => {
   const body = completion();
   const native = world({ status: 200, headers: json, body }, ['messages']);
   const asks = request('/v1/messages', { anything: 1 });
-  const answer = await native.backend.send(asks);
+  const answer = await answerTo(native.backend, asks);
   assert.ok(answer.kind === 'answered' && answer.message.body === body);
   assert.match(
     answer.message.failureEvent?.(apiError('backend_failed', 'x')) ?? '',
@@ -269,14 +277,14 @@ test('an API that the engine speaks itself, and all others, go on as they came',
   assert.equal(native.asked[0], asks);
   const plain = world({ status: 200, headers: json, body });
   const chat = request('/v1/chat/completions', {});
-  await plain.backend.send(chat);
+  await answerTo(plain.backend, chat);
   assert.equal(plain.asked[0], chat);
 });
 
 test('a client that leaves while a whole answer is read abandons it', async () => {
   const asks = request('/v1/messages', message);
   const body = new PiecesBody(['{'], 'destroyed');
-  const given = world({ status: 200, headers: json, body }).backend.send(asks);
+  const given = answerTo(world({ status: 200, headers: json, body }).backend, asks);
   asks.cancellation.cancel('client-gone');
   assert.deepEqual(await given, { kind: 'abandoned' });
 });

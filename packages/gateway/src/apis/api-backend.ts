@@ -1,6 +1,14 @@
 import { apiError, type ApiError } from '@millrace/openai';
 import { messageOf } from '@millrace/stdx';
-import type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import {
+  type AnswerMessage,
+  answerTo,
+  type Backend,
+  type BackendAnswer,
+  type BackendRequest,
+  type TakeAnswer,
+  takeLater,
+} from '../backends/backend.ts';
 import { BytesBody, discardBody, readBody } from '../messages/body.ts';
 import { isEventStream } from '../messages/event-stream.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -33,19 +41,18 @@ export class ApiBackend implements Backend {
     return this.#inner.unavailable;
   }
 
-  send(request: BackendRequest): Promise<BackendAnswer> {
+  send(request: BackendRequest, take: TakeAnswer): void {
     const route = apiRouteOf(request.method, request.target);
-    if (route === undefined) return this.#inner.send(request);
-    return this.#options.nativeApis.includes(route.api)
-      ? this.#sendNative(request)
-      : this.#sendTranslated(request, route);
+    if (route === undefined) this.#inner.send(request, take);
+    else if (this.#options.nativeApis.includes(route.api)) this.#sendNative(request, take);
+    else takeLater(this.#sendTranslated(request, route), take);
   }
 
   async #sendTranslated(request: BackendRequest, route: ApiRoute): Promise<BackendAnswer> {
     const translated = translate(route, request);
     if (translated.kind === 'refused') return refused(request, translated.error);
     const { translation } = translated;
-    const sent = await this.#inner.send({
+    const sent = await answerTo(this.#inner, {
       ...request,
       target: translation.target,
       headers: headersToEngine(request.headers),
@@ -56,11 +63,12 @@ export class ApiBackend implements Backend {
     return route.api === 'messages' ? withRequestId(answer, request) : answer;
   }
 
-  async #sendNative(request: BackendRequest): Promise<BackendAnswer> {
-    const answer = await this.#inner.send(request);
-    if (answer.kind !== 'answered') return answer;
-    const failureEvent = (error: ApiError): string => errorEventFor(request.target, error);
-    return { kind: 'answered', message: { ...answer.message, failureEvent } };
+  #sendNative(request: BackendRequest, take: TakeAnswer): void {
+    this.#inner.send(request, (answer) => {
+      if (answer.kind !== 'answered') return take(answer);
+      const failureEvent = (error: ApiError): string => errorEventFor(request.target, error);
+      take({ kind: 'answered', message: { ...answer.message, failureEvent } });
+    });
   }
 
   async #answerOf(

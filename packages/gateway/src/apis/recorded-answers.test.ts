@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
+import { answerTo } from '../backends/backend.ts';
 import { StreamWatcher } from '@millrace/openai';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
@@ -40,7 +41,7 @@ async function told(
   });
   const fleet = await openFleet([engine.url]);
   t.after(() => fleet[Symbol.dispose]());
-  const answer = await fleet.backend.send({
+  const answer = await answerTo(fleet.backend, {
     method: 'POST',
     target: target ?? request.path,
     headers: HeaderBlock.of({ 'content-type': 'application/json' }),

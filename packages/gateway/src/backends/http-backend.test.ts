@@ -4,6 +4,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import test from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { answerTo, type BackendAnswer } from './backend.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -27,8 +28,8 @@ test('an engine behind TLS is known by its certificate, and its sessions are tak
     server.closeAllConnections();
     server.close();
   });
-  const send = (backend: HttpBackend, body: Buffer): ReturnType<HttpBackend['send']> =>
-    backend.send({
+  const send = (backend: HttpBackend, body: Buffer): Promise<BackendAnswer> =>
+    answerTo(backend, {
       method: 'POST',
       target: '/',
       headers: HeaderBlock.empty,

@@ -2,7 +2,7 @@ import { apiError, type ApiError } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
 import { DeadlineQueue } from '../net/deadlines.ts';
 import { SharedOutput } from '../net/socket-writer.ts';
-import type { Backend, BackendAnswer, BackendRequest } from './backend.ts';
+import type { Backend, BackendRequest, TakeAnswer } from './backend.ts';
 import type { BackendAddress } from './backend-address.ts';
 import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.ts';
 import { UpstreamExchange } from './upstream-exchange.ts';
@@ -69,13 +69,11 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
    * Sends a request. A pooled connection that the backend closed in the same instant is told by its end before any byte
    * of an answer: that request was never taken, and is sent once more on a connection that is opened for it.
    */
-  send(request: BackendRequest): Promise<BackendAnswer> {
-    if (request.cancellation.reason !== undefined) return Promise.resolve({ kind: 'abandoned' });
-    return new Promise((resolve) => {
-      const exchange = new UpstreamExchange(request, resolve);
-      this.#firstBytes.set(exchange.deadline);
-      this.#dispatch(exchange);
-    });
+  send(request: BackendRequest, take: TakeAnswer): void {
+    if (request.cancellation.reason !== undefined) return take({ kind: 'abandoned' });
+    const exchange = new UpstreamExchange(request, take);
+    this.#firstBytes.set(exchange.deadline);
+    this.#dispatch(exchange);
   }
 
   [Symbol.dispose](): void {

@@ -6,7 +6,7 @@ import type { AnswerFraming, ResponseParser } from '../http1/response-parser.ts'
 import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
 import { Deadline } from '../net/deadlines.ts';
 import type { HeadReader } from '../net/head-reader.ts';
-import type { BackendAnswer, BackendRequest } from './backend.ts';
+import type { BackendRequest, TakeAnswer } from './backend.ts';
 
 /** The connection that an exchange uses, as the exchange sees it. */
 export interface ExchangeCarrier {
@@ -25,7 +25,7 @@ export class UpstreamExchange implements BodySource {
   carrier: ExchangeCarrier | undefined;
   /** When its answer must have begun. */
   readonly deadline: Deadline = new Deadline(() => this.#noteLate());
-  readonly #settle: (answer: BackendAnswer) => void;
+  readonly #settle: TakeAnswer;
   #isAnswered = false;
   #framing: AnswerFraming = 'none';
   #remaining = 0;
@@ -34,12 +34,14 @@ export class UpstreamExchange implements BodySource {
   /** What came before somebody took the body. */
   #retained: Buffer[] | undefined;
   #isPaused = false;
+  /** The answer is being taken: what came of its body with the head follows at once. */
+  #isBeginning = false;
   #end: BodyEnd | undefined;
   #firstListener: ((end: BodyEnd) => void) | undefined;
   #otherListeners: ((end: BodyEnd) => void)[] | undefined;
   readonly #cancel: () => void;
 
-  constructor(request: BackendRequest, settle: (answer: BackendAnswer) => void) {
+  constructor(request: BackendRequest, settle: TakeAnswer) {
     this.request = request;
     this.#settle = settle;
     this.#cancel = () => this.#abandon();
@@ -86,8 +88,10 @@ export class UpstreamExchange implements BodySource {
     this.deadline.cancel();
     const { status, isKeptAlive } = parser;
     const headers = fieldBlock(parser, bytes, base);
-    this.#takeFirst(bytes, [head.bodyStart, head.end], isKeptAlive);
+    this.#isBeginning = true;
     this.#settle({ kind: 'answered', message: { status, headers, body: this } });
+    this.#isBeginning = false;
+    if (!this.isOver) this.#takeFirst(bytes, [head.bodyStart, head.end], isKeptAlive);
   }
 
   /** More of the body has come. `isKeptAlive`: the connection may be used again behind it. */
@@ -104,6 +108,7 @@ export class UpstreamExchange implements BodySource {
     if (this.#retained !== undefined) for (const piece of this.#retained) sink.write(piece);
     this.#retained = undefined;
     if (this.#end !== undefined) return sink.end(this.#end);
+    if (this.#isBeginning) return;
     if (!sink.flush()) this.#pause();
     else if (this.#isPaused) this.resume();
   }
@@ -131,7 +136,7 @@ export class UpstreamExchange implements BodySource {
     const isEmpty =
       this.#framing === 'none' || (this.#framing === 'length' && this.#remaining === 0);
     if (isEmpty) this.#finishWhole(isKeptAlive && start === end);
-    else if (end > start) this.#read(bytes, range, isKeptAlive);
+    else this.take(bytes, range, isKeptAlive);
   }
 
   #read(bytes: Buffer, [start, end]: readonly [number, number], isKeptAlive: boolean): void {

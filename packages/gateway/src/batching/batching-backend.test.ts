@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '@millrace/stdx';
 import { Registry } from '@millrace/telemetry';
-import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import {
+  answerTo,
+  type Backend,
+  type BackendAnswer,
+  type BackendRequest,
+} from '../backends/backend.ts';
 import { BytesBody, readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -35,12 +40,11 @@ function world(batching: Partial<BatchingOptions> = {}, metrics?: BatchMetrics):
   const asked: Asked[] = [];
   const inner: Backend = {
     unavailable: undefined,
-    send: (request) =>
-      new Promise((answer) => {
-        const { input } = JSON.parse(String(request.body)) as { readonly input: string | string[] };
-        asked.push({ inputs: [input].flat(), request, answer });
-        request.cancellation.subscribe(() => answer({ kind: 'abandoned' }));
-      }),
+    send: (request, answer) => {
+      const { input } = JSON.parse(String(request.body)) as { readonly input: string | string[] };
+      asked.push({ inputs: [input].flat(), request, answer });
+      request.cancellation.subscribe(() => answer({ kind: 'abandoned' }));
+    },
   };
   const backend = new BatchingBackend(inner, {
     batching: { ...limits, ...batching },
@@ -86,7 +90,7 @@ async function told(answer: Promise<BackendAnswer>): Promise<unknown> {
 /** The first request goes alone: only then are others expected. */
 async function warmed(batching: Partial<BatchingOptions> = {}): Promise<World> {
   const opened = world(batching);
-  const first = opened.backend.send(request('first'));
+  const first = answerTo(opened.backend, request('first'));
   opened.asked[0]?.answer(answerOf(['first']));
   await first;
   opened.asked.length = 0;
@@ -95,7 +99,7 @@ async function warmed(batching: Partial<BatchingOptions> = {}): Promise<World> {
 
 test('requests that come close together are one request, and each gets its own answer', async () => {
   const { backend, asked, clock } = await warmed();
-  const answers = ['a', 'b', 'c'].map((input) => told(backend.send(request(input))));
+  const answers = ['a', 'b', 'c'].map((input) => told(answerTo(backend, request(input))));
   assert.equal(asked.length, 0, 'they wait for one another');
   clock.advance(5);
   assert.deepEqual(
@@ -112,24 +116,24 @@ test('requests that come close together are one request, and each gets its own a
 
 test('a batch that is full goes at once', async () => {
   const { backend, asked } = await warmed({ inputsMax: 2 });
-  void backend.send(request('a'));
-  void backend.send(request('b'));
+  void answerTo(backend, request('a'));
+  void answerTo(backend, request('b'));
   assert.deepEqual(asked[0]?.inputs, ['a', 'b']);
 });
 
 test('tenants, models and other requests are not merged', async () => {
   const { backend, asked, clock } = await warmed({ models: ['m'] });
-  void backend.send(request('a'));
-  void backend.send(request('b', { tenant: 'other' }));
-  void backend.send(request('c', { model: 'other' }));
-  void backend.send({ ...request('d'), target: '/v1/rerank' });
+  void answerTo(backend, request('a'));
+  void answerTo(backend, request('b', { tenant: 'other' }));
+  void answerTo(backend, request('c', { model: 'other' }));
+  void answerTo(backend, { ...request('d'), target: '/v1/rerank' });
   clock.advance(5);
   assert.deepEqual(asked.map(({ inputs }) => inputs).toSorted(), [['a'], ['b'], ['c'], ['d']]);
 });
 
 test('one input that is refused does not fail the others', async () => {
   const { backend, asked, clock } = await warmed();
-  const answers = ['good', 'bad'].map((input) => told(backend.send(request(input))));
+  const answers = ['good', 'bad'].map((input) => told(answerTo(backend, request(input))));
   clock.advance(5);
   asked[0]?.answer(whole(400, { error: { message: 'bad' } }));
   await new Promise(setImmediate);
@@ -145,10 +149,10 @@ test('one input that is refused does not fail the others', async () => {
 test('what was merged, sent alone and sent apart is counted, with how long it waited', async () => {
   const registry = new Registry();
   const { backend, asked, clock } = world({}, createBatchMetrics(registry));
-  const alone = backend.send(request('first'));
+  const alone = answerTo(backend, request('first'));
   asked[0]?.answer(answerOf(['first']));
   await alone;
-  const answers = ['a', 'b'].map((input) => told(backend.send(request(input))));
+  const answers = ['a', 'b'].map((input) => told(answerTo(backend, request(input))));
   assert.match(registry.expose(), /^millrace_gateway_batch_waiting 2$/m);
   clock.advance(5);
   asked[1]?.answer(whole(400, { error: { message: 'bad' } }));
@@ -176,7 +180,7 @@ test('an engine’s failure, and an answer that cannot be divided, are told to a
     [{ kind: 'failed', error: { status: 502 } } as BackendAnswer, 'failed'],
   ] as const) {
     const { backend, asked, clock } = await warmed();
-    const answers = ['a', 'b'].map((input) => told(backend.send(request(input))));
+    const answers = ['a', 'b'].map((input) => told(answerTo(backend, request(input))));
     clock.advance(5);
     asked[0]?.answer(answer);
     assert.deepEqual(await Promise.all(answers), [expected, expected]);
@@ -186,7 +190,7 @@ test('an engine’s failure, and an answer that cannot be divided, are told to a
 test('who leaves while waiting is left out, and who leaves later stops nobody but the last', async () => {
   const { backend, asked, clock } = await warmed();
   const requests = ['a', 'b', 'c'].map((input) => request(input));
-  const answers = requests.map((each) => told(backend.send(each)));
+  const answers = requests.map((each) => told(answerTo(backend, each)));
   requests[0]?.cancellation.cancel('client-gone');
   assert.equal(await answers[0], 'abandoned');
   clock.advance(5);
@@ -203,6 +207,6 @@ test('who had gone before is not sent at all', async () => {
   const { backend, asked } = world();
   const gone = request('a');
   gone.cancellation.cancel('client-gone');
-  assert.deepEqual(await backend.send(gone), { kind: 'abandoned' });
+  assert.deepEqual(await answerTo(backend, gone), { kind: 'abandoned' });
   assert.equal(asked.length, 0);
 });

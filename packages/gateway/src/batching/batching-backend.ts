@@ -1,6 +1,13 @@
 import { apiError, type ApiError } from '@millrace/openai';
 import { type Clock, messageOf, type Timer } from '@millrace/stdx';
-import type { AnswerMessage, Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import {
+  type AnswerMessage,
+  answerTo,
+  type Backend,
+  type BackendAnswer,
+  type BackendRequest,
+  type TakeAnswer,
+} from '../backends/backend.ts';
 import { BytesBody, readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import type { BatchMetrics } from './batch-metrics.ts';
@@ -35,7 +42,7 @@ interface Member extends BatchMember {
   readonly request: BackendRequest;
   readonly mergeable: MergeableRequest;
   /** Answers it, once; what comes later has no effect. */
-  readonly settle: (answer: BackendAnswer) => void;
+  readonly settle: TakeAnswer;
   readonly arrivedAtMs: number;
   isOver: boolean;
 }
@@ -62,35 +69,33 @@ export class BatchingBackend implements Backend {
     return this.#inner.unavailable;
   }
 
-  send(request: BackendRequest): Promise<BackendAnswer> {
+  send(request: BackendRequest, take: TakeAnswer): void {
     const mergeable = this.#mergeable(request);
-    if (mergeable === undefined) return this.#inner.send(request);
-    return new Promise((resolve) => {
-      const leave = (): void => {
-        this.#planner.remove(member);
-        this.#watch();
-        member.settle({ kind: 'abandoned' });
-      };
-      const member: Member = {
-        key: keyOf(request, mergeable),
-        inputCount: mergeable.inputs.length,
-        byteCount: request.body.length,
-        request,
-        mergeable,
-        arrivedAtMs: this.#options.clock.nowMs(),
-        isOver: false,
-        settle: (answer) => {
-          if (member.isOver) return;
-          member.isOver = true;
-          request.cancellation.unsubscribe(leave);
-          resolve(answer);
-        },
-      };
-      if (request.cancellation.reason !== undefined) return resolve({ kind: 'abandoned' });
-      request.cancellation.subscribe(leave);
-      this.#sendAll(this.#planner.add(member, member.arrivedAtMs));
+    if (mergeable === undefined) return this.#inner.send(request, take);
+    if (request.cancellation.reason !== undefined) return take({ kind: 'abandoned' });
+    const leave = (): void => {
+      this.#planner.remove(member);
       this.#watch();
-    });
+      member.settle({ kind: 'abandoned' });
+    };
+    const member: Member = {
+      key: keyOf(request, mergeable),
+      inputCount: mergeable.inputs.length,
+      byteCount: request.body.length,
+      request,
+      mergeable,
+      arrivedAtMs: this.#options.clock.nowMs(),
+      isOver: false,
+      settle: (answer) => {
+        if (member.isOver) return;
+        member.isOver = true;
+        request.cancellation.unsubscribe(leave);
+        take(answer);
+      },
+    };
+    request.cancellation.subscribe(leave);
+    this.#sendAll(this.#planner.add(member, member.arrivedAtMs));
+    this.#watch();
   }
 
   #mergeable(request: BackendRequest): MergeableRequest | undefined {
@@ -186,7 +191,7 @@ export class BatchingBackend implements Backend {
   /** A fault of ours must not leave the others of a batch without an answer. */
   async #ask(request: BackendRequest): Promise<BackendAnswer> {
     try {
-      return await this.#inner.send(request);
+      return await answerTo(this.#inner, request);
     } catch (error) {
       return failed(`The request could not be sent: ${messageOf(error)}.`);
     }

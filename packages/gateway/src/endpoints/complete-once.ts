@@ -1,3 +1,4 @@
+import { answerTo } from '../backends/backend.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -20,7 +21,7 @@ export async function completeOnce(
   const model = endpoint.models[0]?.id;
   if (model === undefined) return undefined;
   const body = { model, prompt, max_tokens: 1, temperature: 0, stream: false };
-  const answer = await endpoint.backend.send({
+  const answer = await answerTo(endpoint.backend, {
     method: 'POST',
     target: '/v1/completions',
     headers: HeaderBlock.of({ 'content-type': 'application/json' }),

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import { answerTo, type BackendAnswer, type BackendRequest } from '../backends/backend.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -77,14 +77,14 @@ test('a request goes to an endpoint that serves its model', async (t) => {
     ['large', 'two'],
     ['small', 'one'],
   ] as const)
-    assert.equal(await textOf(await backend.send(asking(model))), name);
+    assert.equal(await textOf(await answerTo(backend, asking(model))), name);
 });
 
 test('a model that nobody serves is refused with those that are served', async (t) => {
   const { backend } = await open(t, [await openServer(t, 'small', named('one'))], {
     aliases: { fast: ['small'] },
   });
-  const answer = await backend.send(asking('huge'));
+  const answer = await answerTo(backend, asking('huge'));
   assert.equal(answer.kind === 'failed' && answer.error.status, 404);
   assert.match(answer.kind === 'failed' ? answer.error.message : '', /"huge".*"small", "fast"/);
 });
@@ -94,7 +94,7 @@ test('an alias is answered by its model, under that name', async (t) => {
   const { backend } = await open(t, [await openServer(t, 'small', echo)], {
     aliases: { fast: ['absent', 'small'] },
   });
-  const sent = JSON.parse(await textOf(await backend.send(asking('fast')))) as object;
+  const sent = JSON.parse(await textOf(await answerTo(backend, asking('fast')))) as object;
   assert.deepEqual(sent, { model: 'small', messages: [] });
 });
 
@@ -109,7 +109,7 @@ test('a request that an endpoint lost or turned away goes to another, once', asy
     const urls = await Promise.all([openServer(t, 'm', first), openServer(t, 'm', named('kept'))]);
     const { backend } = await open(t, urls);
     for (let count = 0; count < 8; count++)
-      assert.equal(await textOf(await backend.send(asking('m'))), 'kept');
+      assert.equal(await textOf(await answerTo(backend, asking('m'))), 'kept');
   }
   assert.ok(turnedAwayCount > 0, 'the full one was asked');
 });
@@ -118,7 +118,7 @@ test('when all are full the client is told so by the last one', async (t) => {
   const full: RequestListener = (_request, response) =>
     void response.writeHead(429, { 'retry-after': '7' }).end('full');
   const urls = await Promise.all([openServer(t, 'm', full), openServer(t, 'm', full)]);
-  const answer = await (await open(t, urls)).backend.send(asking('m'));
+  const answer = await answerTo((await open(t, urls)).backend, asking('m'));
   assert.equal(answer.kind === 'answered' && answer.message.headers.get('retry-after'), '7');
 });
 
@@ -140,7 +140,9 @@ test('load is spread by what is in flight', async (t) => {
     };
   const urls = await Promise.all([openServer(t, 'm', hold(0)), openServer(t, 'm', hold(1))]);
   const { backend, endpoints } = await open(t, urls);
-  const answers = await Promise.all(Array.from({ length: 8 }, () => backend.send(asking('m'))));
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => answerTo(backend, asking('m'))),
+  );
   await Promise.all(answers.map(textOf));
   assert.deepEqual(seen, [4, 4]);
   await new Promise((resolve) => setImmediate(resolve));
@@ -156,12 +158,12 @@ test("an endpoint's own key is sent instead of the client's", async (t) => {
   const { backend } = await open(t, [await openServer(t, 'm', tell)], {
     options: { authorization: 'Bearer own' },
   });
-  assert.equal(await textOf(await backend.send(asking('m'))), 'Bearer own');
+  assert.equal(await textOf(await answerTo(backend, asking('m'))), 'Bearer own');
 });
 
 test('a body that is no JSON is refused before any endpoint is asked', async (t) => {
   const { backend } = await open(t, [await openServer(t, 'm', named('x'))]);
-  const answer = await backend.send({ ...asking('m'), body: Buffer.from('{"model":') });
+  const answer = await answerTo(backend, { ...asking('m'), body: Buffer.from('{"model":') });
   assert.equal(answer.kind === 'failed' && answer.error.code, 'body_not_json');
 });
 
@@ -169,7 +171,7 @@ test('requests with one beginning go where it was computed, others elsewhere', a
   const urls = await Promise.all([openServer(t, 'm', named('a')), openServer(t, 'm', named('b'))]);
   const { backend } = await open(t, urls);
   const send = async (text: string): Promise<string> =>
-    textOf(await backend.send(asking('m', text)));
+    textOf(await answerTo(backend, asking('m', text)));
   const homes = new Map<string, string>();
   for (const topic of ['river', 'stone', 'cloud', 'bread', 'night', 'glass']) {
     const beginning = `${topic} `.repeat(400);

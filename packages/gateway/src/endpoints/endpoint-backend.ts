@@ -1,6 +1,13 @@
 import { type ApiError, modelNotFound } from '@millrace/openai';
 import type { Clock, Prng } from '@millrace/stdx';
-import type { Backend, BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import {
+  type Backend,
+  type BackendAnswer,
+  type BackendRequest,
+  failedHere,
+  type TakeAnswer,
+  takeLater,
+} from '../backends/backend.ts';
 import { PromptTokenizer, type TokenizingEngine } from '../engines/tokenize.ts';
 import { discardBody } from '../messages/body.ts';
 import type { Cancellation } from '../messages/cancellation.ts';
@@ -10,7 +17,7 @@ import { decideRetry, type TryEnd } from '../resilience/retry-policy.ts';
 import { continuable } from './continued-answer.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { EndpointRouter } from './endpoint-router.ts';
-import { EndpointTries } from './endpoint-tries.ts';
+import { EndpointTry, type EndpointTryParts } from './endpoint-try.ts';
 import type { Endpoint } from './endpoint.ts';
 import { noneServing, unavailableOf } from './look-at-endpoint.ts';
 import { type ModelAliases, type ModelChoice, routeModel } from './model-routes.ts';
@@ -54,6 +61,7 @@ interface Asked {
   readonly hints: RouteHints;
   readonly choices: readonly ModelChoice[];
   readonly tried: Endpoint[];
+  readonly take: TakeAnswer;
   /** The prompt's tokens, where an engine tells what its cache holds. */
   tokens: Int32Array | undefined;
 }
@@ -70,7 +78,7 @@ interface Chosen {
  */
 export class EndpointBackend implements Backend {
   readonly #options: EndpointBackendOptions;
-  readonly #tries: EndpointTries;
+  readonly #tryParts: EndpointTryParts;
   readonly #tokenizer = new PromptTokenizer(tokenizeMsMax);
   #resilience: Resilience;
   #table: RoutingTable;
@@ -79,7 +87,7 @@ export class EndpointBackend implements Backend {
     this.#options = options;
     this.#table = options.table;
     this.#resilience = options.resilience;
-    this.#tries = new EndpointTries({ resilience: () => this.#resilience, clock: options.clock });
+    this.#tryParts = { resilience: () => this.#resilience, clock: options.clock };
     this.replaceTable(options.table);
   }
 
@@ -95,38 +103,49 @@ export class EndpointBackend implements Backend {
     return mayWait ? undefined : unavailableOf(this.#table.endpoints);
   }
 
-  send(request: BackendRequest): Promise<BackendAnswer> {
+  send(request: BackendRequest, take: TakeAnswer): void {
     const facts = this.#options.router.prompts.read(request);
-    if ('refused' in facts) return Promise.resolve({ kind: 'failed', error: facts.refused });
+    if ('refused' in facts) return take({ kind: 'failed', error: facts.refused });
     const route = routeModel(facts.model, { ...this.#table, allowed: request.modelsAllowed });
     if (route.kind === 'unknown') {
       const error = modelNotFound(facts.model ?? '', route.served);
-      return Promise.resolve({ kind: 'failed', error });
+      return take({ kind: 'failed', error });
     }
     this.#resilience.noteRequest();
     const hints = hintsOf(request.headers, facts.model, this.#table.rules ?? routingDefaults);
     const { choices } = route;
-    return this.#answer({ request, facts, hints, choices, tried: [], tokens: undefined });
+    const asked: Asked = { request, facts, hints, choices, tried: [], take, tokens: undefined };
+    const chosen = this.#options.router.isTold ? undefined : this.#choose(asked);
+    if (chosen === undefined) void this.#sendLater(asked);
+    else this.#sendTo(asked, chosen);
   }
 
-  async #answer(asked: Asked): Promise<BackendAnswer> {
-    const { request, facts } = asked;
-    const telling = this.#tellingOf(asked);
-    if (telling !== undefined)
-      asked.tokens = await this.#tokenizer.tokensOf(telling.request, telling.engine);
-    const first = this.#choose(asked) ?? (await this.#chooseInLine(asked));
-    if (!('dispatch' in first)) return first;
-    let answer = await this.#sendHedged(asked, first);
-    const end = endOf(answer);
-    if (end !== 'answered') answer = await this.#sendAgain(asked, answer, end);
+  /** Nobody may take it yet, or its tokens are to be asked for before it is known who should. */
+  async #sendLater(asked: Asked): Promise<void> {
+    try {
+      const telling = this.#tellingOf(asked);
+      if (telling !== undefined)
+        asked.tokens = await this.#tokenizer.tokensOf(telling.request, telling.engine);
+      const chosen = this.#choose(asked) ?? (await this.#chooseInLine(asked));
+      if ('dispatch' in chosen) this.#sendTo(asked, chosen);
+      else asked.take(chosen);
+    } catch (error) {
+      asked.take(failedHere(error));
+    }
+  }
+
+  /** Hands on the answer that stays. */
+  #take(asked: Asked, answer: BackendAnswer): void {
+    const { request, facts, take } = asked;
     const { continuation } = this.#resilience.policy;
-    if (continuation === undefined || !facts.isStream) return answer;
-    return continuable(answer, {
+    if (continuation === undefined || !facts.isStream) return take(answer);
+    const continued = continuable(answer, {
       request,
       bounds: continuation,
       from: asked.tried.at(-1)?.options.name ?? '',
       goOn: (rest) => this.#goOn(asked, rest),
     });
+    take(continued);
   }
 
   /** Whom to ask for the prompt's tokens: where one that may answer tells what it holds of its first model, adapters aside. */
@@ -144,47 +163,48 @@ export class EndpointBackend implements Backend {
     return { request, engine: { backend: endpoint.backend, model } };
   }
 
-  /** An endpoint lost the request or turned it away: sends it to others as far as the policy lets. */
-  async #sendAgain(asked: Asked, lost: BackendAnswer, lostBy: TryEnd): Promise<BackendAnswer> {
+  /** Hands an answer on, unless its endpoint lost the request, or turned it away, and the policy lets another have it. */
+  #noteAnswer(asked: Asked, answer: BackendAnswer): void {
+    const end = endOf(answer);
+    if (end === 'answered') return this.#take(asked, answer);
     const { clock, prng } = this.#options;
     const { policy, retryBudget, counts } = this.#resilience;
-    let [answer, end] = [lost, lostBy];
-    for (;;) {
-      const soFar = {
-        tries: asked.tried.length,
-        leftMs: Infinity,
-        isAnotherLeft: this.#isAnotherLeft(asked),
-        spend: () => retryBudget.spend(),
-      };
-      const decision = decideRetry(end, soFar, { ...policy.retry, prng });
-      if (decision.kind === 'stop') {
-        if (decision.reason === 'budget') counts.note('retries refused by the budget');
-        return answer;
-      }
-      await pause(clock, decision.pauseMs, asked.request.cancellation);
-      const next = this.#choose(asked);
-      if (next === undefined) return answer;
-      if (answer.kind === 'answered') discardBody(answer.message.body);
-      counts.note('retries');
-      answer = await this.#sendHedged(asked, next);
-      const nextEnd = endOf(answer);
-      if (nextEnd === 'answered') return answer;
-      end = nextEnd;
+    const soFar = {
+      tries: asked.tried.length,
+      leftMs: Infinity,
+      isAnotherLeft: this.#isAnotherLeft(asked),
+      spend: () => retryBudget.spend(),
+    };
+    const decision = decideRetry(end, soFar, { ...policy.retry, prng });
+    if (decision.kind === 'retry') {
+      const again = (): void => this.#sendAgain(asked, answer);
+      return afterPause(clock, { ...decision, cancellation: asked.request.cancellation }, again);
     }
+    if (decision.reason === 'budget') counts.note('retries refused by the budget');
+    this.#take(asked, answer);
+  }
+
+  #sendAgain(asked: Asked, lost: BackendAnswer): void {
+    const next = this.#choose(asked);
+    if (next === undefined) return this.#take(asked, lost);
+    if (lost.kind === 'answered') discardBody(lost.message.body);
+    this.#resilience.counts.note('retries');
+    this.#sendTo(asked, next);
   }
 
   /** Where the policy says so, a stream that begins late is asked for at a second endpoint too. */
-  #sendHedged(asked: Asked, chosen: Chosen): Promise<BackendAnswer> {
+  #sendTo(asked: Asked, chosen: Chosen): void {
     const { facts } = asked;
     const afterMs = facts.isStream ? this.#resilience.hedgeAfterMs(facts.promptTokens) : undefined;
+    const take: TakeAnswer = (answer) => this.#noteAnswer(asked, answer);
     if (afterMs === undefined)
-      return this.#tries.send(chosen.dispatch, withModel(asked.request, facts, chosen.model));
+      return this.#try(chosen.dispatch, withModel(asked.request, facts, chosen.model), take);
     const attempt = ({ dispatch, model }: Chosen): Attempt => {
       const cancellation = asked.request.cancellation.fork();
       const request = withModel({ ...asked.request, cancellation }, facts, model);
-      return { answer: this.#tries.send(dispatch, request), cancellation };
+      return { answer: this.#tried(dispatch, request), cancellation };
     };
-    return hedgedAnswer(attempt(chosen), {
+    const answer = hedgedAnswer(attempt(chosen), {
       clock: this.#options.clock,
       afterMs,
       openSecond: () => {
@@ -195,6 +215,15 @@ export class EndpointBackend implements Backend {
         return attempt(second);
       },
     });
+    takeLater(answer, take);
+  }
+
+  #try(dispatch: Dispatch, request: BackendRequest, take: TakeAnswer): void {
+    new EndpointTry(this.#tryParts, dispatch, take).send(request);
+  }
+
+  #tried(dispatch: Dispatch, request: BackendRequest): Promise<BackendAnswer> {
+    return new Promise((resolve) => this.#try(dispatch, request, resolve));
   }
 
   /** The endpoint for a request among those that were not tried, by the first model that one of them may answer. */
@@ -256,7 +285,7 @@ export class EndpointBackend implements Backend {
       return request;
     }
     this.#resilience.counts.note('continuations');
-    const answer = await this.#tries.send(dispatch, request);
+    const answer = await this.#tried(dispatch, request);
     return { answer, to: dispatch.endpoint.options.name };
   }
 
@@ -294,16 +323,18 @@ function endOf(answer: BackendAnswer): TryEnd | 'answered' {
   return { kind: 'status', status: answer.message.status };
 }
 
-/** Nobody waits longer for a client that has left. */
-async function pause(clock: Clock, pauseMs: number, cancellation: Cancellation): Promise<void> {
-  if (pauseMs <= 0) return;
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(pauseMs, () => end());
-    const end = (): void => {
-      timer.cancel();
-      cancellation.unsubscribe(end);
-      resolve();
-    };
-    cancellation.subscribe(end);
-  });
+/** Goes on after a pause; nobody waits longer for a client that has left. */
+function afterPause(
+  clock: Clock,
+  { pauseMs, cancellation }: { readonly pauseMs: number; readonly cancellation: Cancellation },
+  goOn: () => void,
+): void {
+  if (pauseMs <= 0) return goOn();
+  const end = (): void => {
+    timer.cancel();
+    cancellation.unsubscribe(end);
+    goOn();
+  };
+  const timer = clock.after(pauseMs, end);
+  cancellation.subscribe(end);
 }

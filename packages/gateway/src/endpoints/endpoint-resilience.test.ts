@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
-import type { BackendAnswer, BackendRequest } from '../backends/backend.ts';
+import { answerTo, type BackendAnswer, type BackendRequest } from '../backends/backend.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -108,14 +108,14 @@ test('an endpoint whose answers fail is left alone, tried again after its rest, 
   });
   const statuses: string[] = [];
   for (let count = 0; count < 20; count++) {
-    const answer = await backend.send(asking());
+    const answer = await answerTo(backend, asking());
     statuses.push(await textOf(answer));
   }
   assert.equal(statuses.filter((text) => text === 'broken').length, 3);
   assert.equal(bad.asked.length, 3);
   bad.answer = whole;
   await until(() => resilience.circuits.circuit(0) === 'half-open');
-  for (let count = 0; count < 4; count++) await textOf(await backend.send(asking()));
+  for (let count = 0; count < 4; count++) await textOf(await answerTo(backend, asking()));
   assert.equal(resilience.circuits.circuit(0), 'closed');
   assert.ok(bad.asked.length > 3);
 });
@@ -126,7 +126,7 @@ test('when every endpoint turns requests away, retries stop at their budget', as
   const { backend } = await open(t, engines, {
     policy: { retryBudget: { share: 0.1, perSecondMin: 0, savedMax: 5 } },
   });
-  for (let count = 0; count < 100; count++) await textOf(await backend.send(asking()));
+  for (let count = 0; count < 100; count++) await textOf(await answerTo(backend, asking()));
   const sent = engines.reduce((sum, { asked }) => sum + asked.length, 0);
   assert.ok(sent >= 105 && sent <= 116, `${sent} for 100 requests`);
 });
@@ -135,13 +135,13 @@ test('a stream that begins late is asked for elsewhere too, and the loser is sto
   const engines = [await openEngine(t, stream), await openEngine(t, stream)];
   const hedge = { ...hedgeDefaults, afterMsMin: 30, answersMin: 5, share: 1 };
   const { backend } = await open(t, engines, { policy: { hedge }, routing: 'round-robin' });
-  for (let count = 0; count < 6; count++) await textOf(await backend.send(asking(streamed)));
+  for (let count = 0; count < 6; count++) await textOf(await answerTo(backend, asking(streamed)));
   const [slow, quick] = engines as [Engine, Engine];
   // A head alone is no beginning.
   slow.answer = (_request, response) => events(response).flushHeaders();
   const before = quick.asked.length;
   for (let count = 0; count < 4; count++)
-    assert.match(await textOf(await backend.send(asking(streamed))), /hello/);
+    assert.match(await textOf(await answerTo(backend, asking(streamed))), /hello/);
   assert.ok(quick.asked.length - before === 4);
   await until(() => slow.running === 0);
 });
@@ -150,8 +150,8 @@ test('what is not streamed, and what is quick, is sent once', async (t) => {
   const engines = [await openEngine(t, stream), await openEngine(t, stream)];
   const hedge = { ...hedgeDefaults, afterMsMin: 2_000, answersMin: 5, share: 1 };
   const { backend } = await open(t, engines, { policy: { hedge } });
-  for (let count = 0; count < 10; count++) await textOf(await backend.send(asking(streamed)));
-  for (let count = 0; count < 10; count++) await textOf(await backend.send(asking()));
+  for (let count = 0; count < 10; count++) await textOf(await answerTo(backend, asking(streamed)));
+  for (let count = 0; count < 10; count++) await textOf(await answerTo(backend, asking()));
   assert.equal(
     engines.reduce((sum, { asked }) => sum + asked.length, 0),
     20,
@@ -165,7 +165,10 @@ test('a stream whose engine dies goes on at another, with what was said, and say
   };
   const engines = [await openEngine(t, dies), await openEngine(t, dies)];
   const { backend } = await open(t, engines, { policy: { continuation: continuationDefaults } });
-  const answer = backend.send(asking({ ...streamed, messages: [{ role: 'user', content: 'Hi' }] }));
+  const answer = answerTo(
+    backend,
+    asking({ ...streamed, messages: [{ role: 'user', content: 'Hi' }] }),
+  );
   const found = await answer;
   for (const engine of engines)
     engine.answer = (_request, response) =>
@@ -190,7 +193,7 @@ test('without that policy it ends as it died', async (t) => {
     void events(response).write(word('Good'), () => response.destroy());
   const engines = [await openEngine(t, dies), await openEngine(t, dies)];
   const { backend } = await open(t, engines);
-  const answer = await backend.send(asking(streamed));
+  const answer = await answerTo(backend, asking(streamed));
   assert.ok(answer.kind === 'answered');
   const body = await readBody(answer.message.body, 2 ** 20);
   assert.deepEqual(body, { kind: 'cut', end: 'died' });
@@ -199,7 +202,7 @@ test('without that policy it ends as it died', async (t) => {
 test('an endpoint is held to its time, before and between the pieces of an answer', async (t) => {
   const silent = await openEngine(t, () => undefined);
   const late = await open(t, [silent], { options: { limits: { totalMsMax: 60 } } });
-  const answer = await late.backend.send(asking());
+  const answer = await answerTo(late.backend, asking());
   assert.ok(answer.kind === 'failed' && answer.error.code === 'deadline_exceeded', answer.kind);
   assert.match(answer.error.message, /within 60 ms/);
   await until(() => silent.running === 0);
@@ -207,7 +210,7 @@ test('an endpoint is held to its time, before and between the pieces of an answe
     events(response).write(word('a'));
   });
   const { backend } = await open(t, [halting], { options: { limits: { pieceMsMax: 60 } } });
-  const begun = await backend.send(asking(streamed));
+  const begun = await answerTo(backend, asking(streamed));
   assert.ok(begun.kind === 'answered');
   assert.deepEqual(await readBody(begun.message.body, 2 ** 20), { kind: 'cut', end: 'stalled' });
   await until(() => halting.running === 0);
@@ -220,7 +223,11 @@ test('a request waits while no endpoint may take it, and is told when none will'
   const { health } = endpoints[0] ?? assert.fail();
   for (let count = 0; count < 2; count++) health.noteUnanswered('it restarts');
   assert.equal(backend.unavailable, undefined, 'it may wait');
-  const waiting = [backend.send(asking()), backend.send(asking()), backend.send(asking())];
+  const waiting = [
+    answerTo(backend, asking()),
+    answerTo(backend, asking()),
+    answerTo(backend, asking()),
+  ];
   const third = await (waiting[2] ?? assert.fail());
   assert.ok(third.kind === 'failed', 'the line is full');
   assert.match(third.error.message, /it restarts/);
@@ -239,16 +246,16 @@ test('an endpoint that drains finishes what it has and is given nothing more', a
   });
   const second = await openEngine(t, whole);
   const { backend, endpoints } = await open(t, [first, second], { routing: 'round-robin' });
-  const begun = await backend.send(asking(streamed));
+  const begun = await answerTo(backend, asking(streamed));
   const table = { endpoints, aliases: new Map(), policy: 'round-robin' } as const;
   backend.replaceTable({ ...table, draining: new Set(['e0']) });
   for (let count = 0; count < 6; count++)
-    assert.equal(await textOf(await backend.send(asking())), 'whole');
+    assert.equal(await textOf(await answerTo(backend, asking())), 'whole');
   assert.equal(first.asked.length, 1);
   held[0]?.end('data: [DONE]\n\n');
   assert.match(await textOf(begun), /\[DONE\]/, 'its stream did not fail');
   backend.replaceTable(table);
-  await Promise.all([backend.send(asking(streamed)), backend.send(asking(streamed))]);
+  await Promise.all([answerTo(backend, asking(streamed)), answerTo(backend, asking(streamed))]);
   assert.equal(first.asked.length, 2, 'and taken back it is asked again');
 });
 
@@ -267,9 +274,9 @@ test('an endpoint that does not hold what was expected of it is trusted less', a
     const engines = [await openEngine(t, told), await openEngine(t, told)];
     const { backend } = await open(t, engines);
     const long = { messages: ['river '.repeat(2_000)] };
-    for (let count = 0; count < 40; count++) await textOf(await backend.send(asking(long)));
+    for (let count = 0; count < 40; count++) await textOf(await answerTo(backend, asking(long)));
     isHolding = true;
-    const both = [backend.send(asking(long)), backend.send(asking(long))];
+    const both = [answerTo(backend, asking(long)), answerTo(backend, asking(long))];
     await until(() => held.length === 2);
     const used = engines.filter(({ running }) => running > 0).length;
     for (const response of held) response.end();

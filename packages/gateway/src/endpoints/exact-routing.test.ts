@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
+import { answerTo } from '../backends/backend.ts';
 import { EngineBlocks, PrefixLedger } from '@millrace/routing';
 import { systemClock } from '@millrace/stdx';
 import { readBody } from '../messages/body.ts';
@@ -45,7 +46,7 @@ test('a prompt goes where an engine says that it holds it, and without its token
   const fleet = await openFleet(urls);
   t.after(() => fleet[Symbol.dispose]());
   const ask = async (prompt: unknown): Promise<string> => {
-    const answer = await fleet.backend.send({
+    const answer = await answerTo(fleet.backend, {
       method: 'POST',
       target: '/v1/completions',
       headers: HeaderBlock.of({ 'content-type': 'application/json' }),

@@ -1,4 +1,5 @@
 import { apiError, type ApiError } from '@millrace/openai';
+import { answerTo } from '../backends/backend.ts';
 import { readCacheTokens } from '../engines/cache-size.ts';
 import { loadMetricNames } from '../engines/engine-kind.ts';
 import { identify, type IdentifyingAnswers } from '../engines/identify.ts';
@@ -92,7 +93,7 @@ function adopt(endpoint: Endpoint, identity: NonNullable<ReturnType<typeof ident
 
 async function get(endpoint: Endpoint, path: string, bounds: LookBounds): Promise<Got> {
   const { lookMsMax, answerBytesMax } = bounds;
-  const answer = await endpoint.backend.send({
+  const answer = await answerTo(endpoint.backend, {
     method: 'GET',
     target: path,
     headers: HeaderBlock.empty,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type TestContext } from 'node:test';
+import { answerTo } from '../backends/backend.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
@@ -35,7 +36,7 @@ async function open(
   const fleet: OpenFleet = await openFleet(urls, more);
   t.after(() => fleet[Symbol.dispose]());
   return async (headers = {}, text = 'Hi') => {
-    const answer = await fleet.backend.send({
+    const answer = await answerTo(fleet.backend, {
       method: 'POST',
       target: '/v1/chat/completions',
       headers: HeaderBlock.of({ 'content-type': 'application/json', ...headers }),

@@ -1,8 +1,7 @@
-import type { BackendRequest } from '../backends/backend.ts';
+import { answerTo, type Backend, type BackendRequest } from '../backends/backend.ts';
 import { readBody } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
-import type { Backend } from '../backends/backend.ts';
 
 /** An engine that is asked for the tokens of prompts. */
 export interface TokenizingEngine {
@@ -51,7 +50,7 @@ export class PromptTokenizer {
   }
 
   async #ask(body: Buffer, engine: TokenizingEngine): Promise<Int32Array | undefined> {
-    const answer = await engine.backend.send({
+    const answer = await answerTo(engine.backend, {
       method: 'POST',
       target: '/tokenize',
       headers: HeaderBlock.of({ 'content-type': 'application/json' }),

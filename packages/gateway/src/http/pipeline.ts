@@ -1,8 +1,15 @@
 import { apiError, type ApiError, draining } from '@millrace/openai';
-import { type Clock, messageOf } from '@millrace/stdx';
+import type { Clock } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
 import { errorBodyFor, errorHeadersFor } from '../apis/api-errors.ts';
-import type { Backend, BackendAnswer } from '../backends/backend.ts';
+import {
+  type AnswerMessage,
+  type Backend,
+  type BackendAnswer,
+  failedHere,
+  faultHere,
+  type TakeAnswer,
+} from '../backends/backend.ts';
 import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
 import { Deadline, DeadlineQueue } from '../net/deadlines.ts';
@@ -94,7 +101,7 @@ export class Pipeline implements RequestHandler, Disposable {
       try {
         answer = route(request);
       } catch (error) {
-        return this.#refuse(exchange, failedHere(error));
+        return this.#refuse(exchange, faultHere(error));
       }
       if (answer instanceof Promise) return void this.#awaitOwn(exchange, answer, at + 1);
       if (answer !== undefined) return this.#answerOwn(exchange, answer);
@@ -111,7 +118,7 @@ export class Pipeline implements RequestHandler, Disposable {
     try {
       answer = await asked;
     } catch (error) {
-      return this.#refuse(exchange, failedHere(error));
+      return this.#refuse(exchange, faultHere(error));
     }
     if (answer === undefined) this.#askOwnRoutes(exchange, next);
     else this.#answerOwn(exchange, answer);
@@ -127,40 +134,41 @@ export class Pipeline implements RequestHandler, Disposable {
     if (identified.kind === 'refused') return this.#refuse(exchange, identified.error);
     const refusal = this.isDraining ? draining() : this.#options.backend.unavailable;
     if (refusal !== undefined) return this.#refuse(exchange, refusal);
-    void this.#askBackend(exchange);
+    this.#askBackend(exchange);
   }
 
-  async #askBackend(exchange: Exchange): Promise<void> {
+  #askBackend(exchange: Exchange): void {
     const { method, target, body, cancellation } = exchange;
     const deadline = new Deadline(() => cancellation.cancel('deadline'));
     this.#answers.set(deadline);
-    let answer: BackendAnswer;
+    const headers = headersFor(exchange);
+    const modelsAllowed = tenantIn(exchange)?.models;
+    let isAnswered = false;
+    const take: TakeAnswer = (answer) => {
+      isAnswered = true;
+      this.#takeAnswer(exchange, answer, deadline);
+    };
     try {
-      answer = await this.#options.backend.send({
-        method,
-        target,
-        headers: headersFor(exchange),
-        body,
-        modelsAllowed: tenantIn(exchange)?.models,
-        cancellation,
-      });
+      this.#options.backend.send(
+        { method, target, headers, body, modelsAllowed, cancellation },
+        take,
+      );
     } catch (error) {
-      deadline.cancel();
-      return this.#refuse(exchange, failedHere(error));
+      if (isAnswered) throw error;
+      take(failedHere(error));
     }
+  }
+
+  #takeAnswer(exchange: Exchange, answer: BackendAnswer, deadline: Deadline): void {
     if (answer.kind === 'answered') return this.#relay(exchange, answer.message, deadline);
     deadline.cancel();
     if (answer.kind === 'failed') return this.#refuse(exchange, answer.error);
-    const isLate = cancellation.reason === 'deadline';
+    const isLate = exchange.cancellation.reason === 'deadline';
     this.#metrics.noteEnd(isLate ? 'deadline' : 'client-gone');
     this.#refuse(exchange, isLate ? tooLong(this.bounds.answerMsMax) : clientGone);
   }
 
-  #relay(
-    exchange: Exchange,
-    message: Extract<BackendAnswer, { kind: 'answered' }>['message'],
-    deadline: Deadline,
-  ): void {
+  #relay(exchange: Exchange, message: AnswerMessage, deadline: Deadline): void {
     const relay = new Relay({
       exchange,
       message,
@@ -203,10 +211,6 @@ export class Pipeline implements RequestHandler, Disposable {
 
 const anybody: Identified = { kind: 'anybody' };
 const clientGone = apiError('client_closed_request', 'The client has gone.');
-
-function failedHere(error: unknown): ApiError {
-  return apiError('engine_failed', `The gateway failed: ${messageOf(error)}.`);
-}
 
 function tooLong(limitMs: number): ApiError {
   return apiError('deadline_exceeded', `The answer took longer than the limit of ${limitMs} ms.`);

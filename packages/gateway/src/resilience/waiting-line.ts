@@ -68,6 +68,7 @@ export class WaitingLine {
 
   /** There is room for about `count` requests: as many look, those who came first before others. */
   wake(count: number): void {
+    if (this.#waiters.length === 0) return;
     for (const waiter of this.#waiters.slice(0, count)) waiter.wake('look');
   }
 

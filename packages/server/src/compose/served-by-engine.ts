@@ -1,5 +1,6 @@
 import {
   type AnswerMessage,
+  answerTo,
   Cancellation,
   HeaderBlock,
   type HttpBackend,
@@ -22,7 +23,7 @@ export function servedByEngine(engine: EngineProcess, backend: HttpBackend): Ser
     },
     readMetrics: async () => {
       if (engine.unavailable !== undefined) return undefined;
-      const answer = await backend.send({
+      const answer = await answerTo(backend, {
         method: 'GET',
         target: '/metrics',
         headers: HeaderBlock.empty,
