@@ -118,7 +118,7 @@ export {
 } from './responses-api/chat-of-response.ts';
 export { responseOfChat } from './responses-api/response-of-chat.ts';
 export { ResponseStream } from './responses-api/response-stream.ts';
-export { eachPromptRange } from './scan/prompt-ranges.ts';
+export { addPrompt, type PromptSink } from './scan/prompt-ranges.ts';
 export { type FieldReplacements, replaceFields } from './scan/replace-fields.ts';
 export { RoutingFields } from './scan/routing-fields.ts';
 export { type BodyScan, scanBody } from './scan/scan-body.ts';

@@ -1,4 +1,5 @@
 // Hot path: every byte of every request's body, and of every event of a stream. One view of long texts is made, no more.
+import type { ScanRoom } from './scan-room.ts';
 
 /** What is wrong with a text that is not JSON. */
 export type JsonProblemCode =
@@ -21,8 +22,6 @@ const backslash = 0x5c;
 const noByte = -1;
 /** Strings shorter than this are read byte by byte, longer ones by words of four. */
 const shortStringBytes = 16;
-/** Where strings end that are longer than this is kept, for whoever goes over the same bytes again. */
-const keptStringBytes = 1024;
 const noBytes = new Uint8Array(0);
 const noWords = new Int32Array(0);
 const literals = {
@@ -38,8 +37,6 @@ const literals = {
 export class JsonCursor {
   position = 0;
   problem: JsonProblem | undefined;
-  /** Of long strings, where each ends, its quotes included, by where it begins: those that stand here are not read again. */
-  longStrings: Map<number, number> | undefined;
   /** The range of the last member's name, its quotes included, and whether it holds no escape. */
   nameStart = 0;
   nameEnd = 0;
@@ -48,6 +45,7 @@ export class JsonCursor {
   #end = 0;
   /** The bytes by fours, and the byte's index at which they begin; made for the first long string. */
   #words: Int32Array = noWords;
+  #wordCount = 0;
   #wordsStart = 0;
   #depth = 0;
   readonly #depthMax: number;
@@ -65,14 +63,22 @@ export class JsonCursor {
 
   /** Sets the cursor on a text that spans `start` to `end` of `bytes`. */
   reset(bytes: Uint8Array, start: number, end: number): void {
-    this.longStrings = undefined;
     this.#bytes = bytes;
     this.position = start;
     this.#end = end;
     this.#words = noWords;
+    this.#wordCount = 0;
     this.#depth = 0;
     this.#isFresh = false;
     this.problem = undefined;
+  }
+
+  /** Sets the cursor on a text that is the first `end` bytes of a room. */
+  resetIn(room: ScanRoom, end: number): void {
+    this.reset(room.bytes, 0, end);
+    this.#words = room.words;
+    this.#wordCount = end >> 2;
+    this.#wordsStart = 0;
   }
 
   /** Lets go of the bytes, so that a cursor at rest keeps nothing alive. */
@@ -185,24 +191,7 @@ export class JsonCursor {
       }
       if (byte === backslash || byte < 0x20) break;
     }
-    return this.#skipKnownString() || this.#skipLongString(at);
-  }
-
-  #skipKnownString(): boolean {
-    const end = this.longStrings?.get(this.position);
-    if (end === undefined) return false;
-    this.position = end;
-    // It may be: a name is compared by its bytes only where it is known to be plain.
-    this.#isPlain = false;
-    return true;
-  }
-
-  /** Steps behind a string that ends before `end`. */
-  #endString(end: number): true {
-    if (end - this.position > keptStringBytes)
-      (this.longStrings ??= new Map<number, number>()).set(this.position, end);
-    this.position = end;
-    return true;
+    return this.#skipLongString(at);
   }
 
   /** Skips the rest of a string by words, from byte `from` of its text on. */
@@ -210,7 +199,7 @@ export class JsonCursor {
     if (this.#words === noWords) this.#makeWords();
     const bytes = this.#bytes;
     const words = this.#words;
-    const wordCount = words.length;
+    const wordCount = this.#wordCount;
     const start = this.#wordsStart;
     let at = from;
     for (;;) {
@@ -218,7 +207,7 @@ export class JsonCursor {
       let index = offset >> 2;
       if (index >= wordCount) return this.#skipStringEnd(at);
       let stops = stopsIn(withoutLowBytes(words[index] as number, offset & 3));
-      if (stops === 0) index = skipFours(words, index + 1) - 1;
+      if (stops === 0) index = skipFours(words, index + 1, wordCount) - 1;
       while (stops === 0 && ++index < wordCount) stops = stopsIn(words[index] as number);
       if (stops === 0) return this.#skipStringEnd(start + 4 * index);
       // The lowest of the marks is true; higher ones may come from its borrow.
@@ -235,7 +224,10 @@ export class JsonCursor {
     let at = from;
     while (at < this.#end) {
       const byte = this.#bytes[at] as number;
-      if (byte === quote) return this.#endString(at + 1);
+      if (byte === quote) {
+        this.position = at + 1;
+        return true;
+      }
       if (byte < 0x20) return this.#fail(at, 'control_character', 'an escape such as "\\n"');
       const length = byte === backslash ? this.#escapeLength(at + 1) : 1;
       if (length === 0) return false;
@@ -250,6 +242,7 @@ export class JsonCursor {
     const aligned = byteOffset & ~3;
     this.#wordsStart = aligned - byteOffset;
     const count = (this.#end - this.#wordsStart) >> 2;
+    this.#wordCount = Math.max(0, count);
     this.#words = count > 0 ? new Int32Array(buffer, aligned, count) : noWords;
   }
 
@@ -350,8 +343,8 @@ function stopsIn(word: number): number {
 }
 
 /** The first four words, from this one on, in which something stops, or of which there are fewer. */
-function skipFours(words: Int32Array, from: number): number {
-  const last = words.length - 4;
+function skipFours(words: Int32Array, from: number, wordCount: number): number {
+  const last = wordCount - 4;
   let index = from;
   while (index <= last) {
     const marks =

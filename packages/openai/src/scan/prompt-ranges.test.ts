@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { eachPromptRange } from './prompt-ranges.ts';
+import { addPrompt } from './prompt-ranges.ts';
 import { scanBody } from './scan-body.ts';
 import type { ScannedBody } from './scanned-body.ts';
 
@@ -14,9 +14,12 @@ function scanned(body: string | object): ScannedBody {
 function promptOf(body: string | object): string {
   const found = scanned(body);
   let prompt = '';
-  eachPromptRange(found, (start, end) => {
-    prompt += found.bytes.toString('utf8', start, end);
+  const length = addPrompt(found, {
+    add: (bytes, start, end) => {
+      prompt += bytes.toString('utf8', start, end);
+    },
   });
+  assert.equal(length, Buffer.byteLength(prompt));
   return prompt;
 }
 
@@ -76,7 +79,7 @@ test('prompts that begin with the same messages begin with the same bytes', () =
   fc.assert(property, { numRuns: 500 });
 });
 
-test('strings of every length are gone over again as they were scanned', () => {
+test('strings of every length are told as they stand', () => {
   const text = fc.oneof(
     fc.string(),
     fc
@@ -95,4 +98,16 @@ test('strings of every length are gone over again as they were scanned', () => {
     },
   );
   fc.assert(property, { numRuns: 300 });
+});
+
+test('of more messages than are told apart the rest is read in the order of the body', () => {
+  const messages = Array.from({ length: 9_000 }, (_, at) => ({ content: `${at}`, role: 'user' }));
+  const first = promptOf({ messages });
+  assert.ok(first.startsWith('"user""0""user""1"'));
+  assert.ok(first.includes('"content":"8999","role":"user"'));
+  assert.ok(promptOf({ messages: [...messages, 7] }).startsWith(first));
+  const bare = promptOf({ messages: messages.map(() => ({})) });
+  assert.ok(bare.endsWith('{},{}'));
+  const members = Object.fromEntries(messages.map(({ content }) => [`m${content}`, 1]));
+  assert.ok(promptOf({ messages: [members, 8] }).endsWith('"m8998":1,"m8999":1},8'));
 });

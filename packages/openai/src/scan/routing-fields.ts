@@ -1,5 +1,6 @@
 import { promptFields } from './prompt-ranges.ts';
 import type { ByteRange, ScannedBody } from './scanned-body.ts';
+import { fieldIndices as at } from './scanned-field.ts';
 
 /**
  * What a request says of itself that routing and admission need, read when it is asked for. A field that is absent or of
@@ -13,11 +14,11 @@ export class RoutingFields {
   }
 
   get model(): string | undefined {
-    return this.#body.textOf('model');
+    return this.#body.textAt(at.model);
   }
 
   get isStream(): boolean {
-    return this.#body.isTrue('stream');
+    return this.#body.isTrueAt(at.stream);
   }
 
   get includesUsage(): boolean {
@@ -27,27 +28,27 @@ export class RoutingFields {
   get outputTokensMax(): number | undefined {
     const body = this.#body;
     return (
-      body.numberOf('max_completion_tokens') ??
-      body.numberOf('max_tokens') ??
-      body.numberOf('max_output_tokens')
+      body.numberAt(at.max_completion_tokens) ??
+      body.numberAt(at.max_tokens) ??
+      body.numberAt(at.max_output_tokens)
     );
   }
 
   get choiceCount(): number {
-    return this.#body.numberOf('n') ?? 1;
+    return this.#body.numberAt(at.n) ?? 1;
   }
 
   get user(): string | undefined {
-    return this.#body.textOf('user');
+    return this.#body.textAt(at.user);
   }
 
   /** `session_id`, else `prompt_cache_key`: requests with one key are better off at one endpoint. */
   get sessionKey(): string | undefined {
-    return this.#body.textOf('session_id') ?? this.#body.textOf('prompt_cache_key');
+    return this.#body.textAt(at.session_id) ?? this.#body.textAt(at.prompt_cache_key);
   }
 
   get priority(): number | undefined {
-    return this.#body.numberOf('priority');
+    return this.#body.numberAt(at.priority);
   }
 
   get hasTools(): boolean {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { scanBounds } from '../options.ts';
 import { RoutingFields } from './routing-fields.ts';
 import { scanBody } from './scan-body.ts';
+import { indexOfField } from './scanned-field.ts';
 import type { ScanProblem } from './scan-problem.ts';
 import type { ScannedBody } from './scanned-body.ts';
 
@@ -77,19 +78,19 @@ test('takes absent fields and those of another kind as not given', () => {
 
 test('finds top-level fields only', () => {
   const body = scanned('{"metadata":{"model":"inner"},"messages":[{"model":"deeper"}]}');
-  assert.equal(body.textOf('model'), undefined);
+  assert.equal(body.textAt(indexOfField('model')), undefined);
 });
 
 test('reads names and values with escapes', () => {
   const body = scanned(String.raw`{"mod\u0065l":"a\"\u00e9","\ud800":1}`);
-  assert.equal(body.textOf('model'), 'a"é');
+  assert.equal(body.textAt(indexOfField('model')), 'a"é');
 });
 
 test('lets the last of repeated fields count, and says which are repeated', () => {
   const body = scanned(
     '{"model":"a","stream_options":{"include_usage":true,"include_usage":false},"model":"b"}',
   );
-  assert.equal(body.textOf('model'), 'b');
+  assert.equal(body.textAt(indexOfField('model')), 'b');
   assert.equal(body.includesUsage, false);
   assert.deepEqual(body.repeated, ['model']);
 });

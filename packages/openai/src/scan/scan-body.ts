@@ -4,19 +4,29 @@ import { scanBounds } from '../options.ts';
 import { FieldNames } from './field-names.ts';
 import { firstInvalidUtf8 } from './invalid-utf8.ts';
 import { JsonCursor } from './json-cursor.ts';
+import { readElements } from './prompt-ranges.ts';
 import { grammarProblem, type ScanProblem } from './scan-problem.ts';
-import { ScannedBody } from './scanned-body.ts';
-import { scannedFields } from './scanned-field.ts';
+import { ScanRoom } from './scan-room.ts';
+import { ScannedBody, type ScannedBodyParts } from './scanned-body.ts';
+import { indexOfField, scannedFields } from './scanned-field.ts';
 
 /** A body, scanned, or what is wrong with it. */
 export type BodyScan =
   | { readonly kind: 'scanned'; readonly body: ScannedBody }
   | { readonly kind: 'malformed'; readonly problem: ScanProblem };
 
+type FoundParts = { -readonly [Key in keyof ScannedBodyParts]: ScannedBodyParts[Key] } & {
+  ranges: number[];
+};
+
 const names = new FieldNames(scannedFields);
 /** One for all bodies: a scan is one turn, and leaves nothing in it. */
 const sharedCursor = new JsonCursor(scanBounds.depthMax);
+const room = new ScanRoom();
 const openBrace = 0x7b;
+const openBracket = 0x5b;
+const messagesField = indexOfField('messages');
+const inputField = indexOfField('input');
 /** Start and end of each field's value: none is found yet. */
 const noRanges: readonly number[] = scannedFields.flatMap(() => [-1, -1]);
 
@@ -27,7 +37,8 @@ const noRanges: readonly number[] = scannedFields.flatMap(() => [-1, -1]);
 export function scanBody(bytes: Buffer): BodyScan {
   const encoding = encodingProblem(bytes);
   if (encoding !== undefined) return malformed(encoding);
-  sharedCursor.reset(bytes, 0, bytes.length);
+  if (room.take(bytes)) sharedCursor.resetIn(room, bytes.length);
+  else sharedCursor.reset(bytes, 0, bytes.length);
   const scan = scanWith(sharedCursor, bytes);
   sharedCursor.release();
   return scan;
@@ -36,26 +47,46 @@ export function scanBody(bytes: Buffer): BodyScan {
 function scanWith(cursor: JsonCursor, bytes: Buffer): BodyScan {
   if (cursor.peek() !== openBrace) return malformed(notAnObject(bytes, cursor));
   const start = cursor.position;
-  const ranges = noRanges.slice();
-  const repeated: number[] = [];
-  let memberCount = 0;
+  const found: FoundParts = {
+    start,
+    memberCount: 0,
+    ranges: noRanges.slice(),
+    repeated: undefined,
+    messages: undefined,
+    inputs: undefined,
+  };
   cursor.enter();
   while (cursor.nextMember()) {
-    const index = names.indexAt(cursor);
-    const valueStart = cursor.position;
     const { nameStart, nameEnd } = cursor;
-    if (!cursor.skipValue()) return malformed(problemIn(bytes, cursor, [nameStart, nameEnd]));
-    memberCount++;
-    if (index === -1) continue;
-    if (ranges[2 * index] !== -1) repeated.push(index);
-    ranges[2 * index] = valueStart;
-    ranges[2 * index + 1] = cursor.position;
+    found.memberCount++;
+    if (!readMember(cursor, found))
+      return malformed(problemIn(bytes, cursor, [nameStart, nameEnd]));
   }
   if (cursor.problem !== undefined) return malformed(grammarProblem(bytes, cursor.problem));
   if (cursor.peek() !== -1) return malformed(trailingBytes(cursor.position));
-  const { longStrings } = cursor;
-  const body = new ScannedBody(bytes, { start, memberCount, ranges, repeated, longStrings });
-  return { kind: 'scanned', body };
+  return { kind: 'scanned', body: new ScannedBody(bytes, found) };
+}
+
+/** Steps over the value of a member, and keeps where it stands if it is looked for. */
+function readMember(cursor: JsonCursor, found: FoundParts): boolean {
+  const index = names.indexAt(cursor);
+  if (index === -1) return cursor.skipValue();
+  const { ranges } = found;
+  if (ranges[2 * index] !== -1) found.repeated = [...(found.repeated ?? []), index];
+  ranges[2 * index] = cursor.position;
+  const isRead =
+    index === messagesField || index === inputField
+      ? readList(cursor, found, index)
+      : cursor.skipValue();
+  ranges[2 * index + 1] = cursor.position;
+  return isRead;
+}
+
+function readList(cursor: JsonCursor, found: FoundParts, index: number): boolean {
+  const elements = cursor.peek() === openBracket ? [] : undefined;
+  if (index === messagesField) found.messages = elements;
+  else found.inputs = elements;
+  return elements === undefined ? cursor.skipValue() : readElements(cursor, elements);
 }
 
 function malformed(problem: ScanProblem): BodyScan {

@@ -1,6 +1,7 @@
 import { scanBounds } from '../options.ts';
 import { FieldNames } from './field-names.ts';
 import { JsonCursor } from './json-cursor.ts';
+import { KnownTexts } from './known-texts.ts';
 import { indexOfField, scannedFields, type ScannedField } from './scanned-field.ts';
 
 /** Bytes from `start` up to, not including, `end`. */
@@ -19,17 +20,23 @@ export interface ScannedBodyParts {
   readonly memberCount: number;
   /** Start and end of each field's value in the order of `scannedFields`; -1 where it is absent. */
   readonly ranges: readonly number[];
-  /** Indices of the fields that come more than once. */
-  readonly repeated: readonly number[];
-  /** Where long strings begin and end: whoever goes over the body again need not read them. */
-  readonly longStrings: Map<number, number> | undefined;
+  /** Indices of the fields that come more than once; undefined where there are none. */
+  readonly repeated: readonly number[] | undefined;
+  /** What a model reads of each message, where they are a list, and of each input: see `readElements`. */
+  readonly messages: readonly number[] | undefined;
+  readonly inputs: readonly number[] | undefined;
 }
 
 const usageNames = new FieldNames(['include_usage']);
 const openBrace = 0x7b;
 const quote = 0x22;
-const backslash = 0x5c;
 const closeBracket = 0x5d;
+const messagesField = indexOfField('messages');
+const inputField = indexOfField('input');
+/** So many digits are an exact number whatever they are. */
+const digitsMax = 15;
+/** One for all bodies: texts are mostly the same few. */
+const knownTexts = new KnownTexts();
 
 /** A request body that is a JSON object, and where its routing fields stand. Values are decoded when they are asked for. */
 export class ScannedBody {
@@ -38,22 +45,23 @@ export class ScannedBody {
   readonly start: number;
   readonly memberCount: number;
   readonly #ranges: readonly number[];
-  readonly #repeated: readonly number[];
-  readonly #longStrings: Map<number, number> | undefined;
+  readonly #repeated: readonly number[] | undefined;
+  readonly #messages: readonly number[] | undefined;
+  readonly #inputs: readonly number[] | undefined;
 
   constructor(bytes: Buffer, parts: ScannedBodyParts) {
-    const { start, memberCount, ranges, repeated, longStrings } = parts;
     this.bytes = bytes;
-    this.start = start;
-    this.memberCount = memberCount;
-    this.#ranges = ranges;
-    this.#repeated = repeated;
-    this.#longStrings = longStrings;
+    this.start = parts.start;
+    this.memberCount = parts.memberCount;
+    this.#ranges = parts.ranges;
+    this.#repeated = parts.repeated;
+    this.#messages = parts.messages;
+    this.#inputs = parts.inputs;
   }
 
   /** Fields that come more than once. The last one counts here as for `JSON.parse`; other parsers take the first. */
   get repeated(): readonly ScannedField[] {
-    return scannedFields.filter((_, index) => this.#repeated.includes(index));
+    return scannedFields.filter((_, index) => this.#repeated?.includes(index));
   }
 
   /** Whether `stream_options.include_usage` is true. */
@@ -84,13 +92,28 @@ export class ScannedBody {
   /** Where the value of a field stands, its quotes or brackets included. */
   rangeOf(field: ScannedField): ByteRange | undefined {
     const index = indexOfField(field);
-    const start = this.#ranges[2 * index] ?? -1;
-    if (start === -1) return undefined;
-    return { start, end: this.#ranges[2 * index + 1] ?? start };
+    const start = this.startOf(index);
+    return start === -1 ? undefined : { start, end: this.endOf(index) };
+  }
+
+  /** Where the value of the field of this index begins; -1 where it is absent. */
+  startOf(index: number): number {
+    return this.#ranges[2 * index] as number;
+  }
+
+  /** Where the value of the field of this index ends; -1 where it is absent. */
+  endOf(index: number): number {
+    return this.#ranges[2 * index + 1] as number;
+  }
+
+  /** What a model reads of each element of the field of this index, where it is a list of messages or inputs. */
+  elementsOf(index: number): readonly number[] | undefined {
+    if (index === messagesField) return this.#messages;
+    return index === inputField ? this.#inputs : undefined;
   }
 
   kindOf(field: ScannedField): JsonKind | undefined {
-    const start = this.#ranges[2 * indexOfField(field)] ?? -1;
+    const start = this.startOf(indexOfField(field));
     return start === -1 ? undefined : kindAt(this.bytes[start] ?? 0);
   }
 
@@ -98,43 +121,45 @@ export class ScannedBody {
   decode(field: ScannedField): unknown {
     const range = this.rangeOf(field);
     if (range === undefined) return undefined;
-    return (
-      plainText(this.bytes, range) ??
-      JSON.parse(this.bytes.toString('utf8', range.start, range.end))
-    );
+    return JSON.parse(this.bytes.toString('utf8', range.start, range.end));
   }
 
-  /** The text of a field; undefined where it is absent or no string. */
-  textOf(field: ScannedField): string | undefined {
-    return this.kindOf(field) === 'string' ? (this.decode(field) as string) : undefined;
+  /** The text of the field of this index; undefined where it is absent or no string. */
+  textAt(index: number): string | undefined {
+    const start = this.startOf(index);
+    if (start === -1 || this.bytes[start] !== quote) return undefined;
+    return knownTexts.read(this.bytes, start, this.endOf(index));
   }
 
-  /** The number of a field; undefined where it is absent or no number. */
-  numberOf(field: ScannedField): number | undefined {
-    return this.kindOf(field) === 'number' ? (this.decode(field) as number) : undefined;
+  /** The number of the field of this index; undefined where it is absent or no number. */
+  numberAt(index: number): number | undefined {
+    const start = this.startOf(index);
+    if (start === -1 || kindAt(this.bytes[start] ?? 0) !== 'number') return undefined;
+    return numberIn(this.bytes, start, this.endOf(index));
   }
 
-  isTrue(field: ScannedField): boolean {
-    return this.bytes[this.#ranges[2 * indexOfField(field)] ?? -1] === 0x74;
+  isTrueAt(index: number): boolean {
+    return this.bytes[this.startOf(index)] === 0x74;
   }
 
   /** A cursor on a value of this body, which is known to be well formed. */
   cursorAt({ start, end }: ByteRange): JsonCursor {
     const cursor = new JsonCursor(scanBounds.depthMax);
     cursor.reset(this.bytes, start, end);
-    cursor.longStrings = this.#longStrings;
     return cursor;
   }
 }
 
-/** A text of ASCII without escapes, as names of models are: parsing it would only copy it once more. */
-function plainText(bytes: Buffer, { start, end }: ByteRange): string | undefined {
-  if (bytes[start] !== quote) return undefined;
-  for (let at = start + 1; at < end - 1; at++) {
-    const byte = bytes[at] as number;
-    if (byte === backslash || byte >= 0x80) return undefined;
+/** A number; digits alone, as nearly all are, need no parser. */
+function numberIn(bytes: Buffer, start: number, end: number): number {
+  if (end - start > digitsMax) return JSON.parse(bytes.toString('latin1', start, end)) as number;
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - 0x30;
+    if (digit < 0 || digit > 9) return JSON.parse(bytes.toString('latin1', start, end)) as number;
+    value = 10 * value + digit;
   }
-  return bytes.toString('latin1', start + 1, end - 1);
+  return value;
 }
 
 function kindAt(firstByte: number): JsonKind {

@@ -22,11 +22,12 @@ export const scannedFields = [
 /** A top-level field that a scan finds. */
 export type ScannedField = (typeof scannedFields)[number];
 
-const indices = Object.fromEntries(scannedFields.map((field, index) => [field, index])) as Readonly<
-  Record<ScannedField, number>
->;
+/** The index by which a scan knows a field, by its name. */
+export const fieldIndices: Readonly<Record<ScannedField, number>> = Object.fromEntries(
+  scannedFields.map((field, index) => [field, index]),
+) as Record<ScannedField, number>;
 
 /** The index by which a scan knows a field. */
 export function indexOfField(field: ScannedField): number {
-  return indices[field];
+  return fieldIndices[field];
 }
