@@ -11,6 +11,8 @@ export interface PrefixChain {
 const roomBytes = 64 * 1024;
 /** Words that are hashed beside one another: what comes of one is not waited for by the next. */
 const laneCount = 4;
+/** Up to so many bytes are copied one by one: a call costs more. */
+const calledBytes = 48;
 
 /**
  * Hashes prompts block by block.
@@ -61,7 +63,7 @@ export class PrefixHasher {
     let from = start;
     while (from < end && this.#blockCount < this.#blocksMax) {
       const length = Math.min(end - from, room.length - this.#waitingBytes);
-      room.set(bytes.subarray(from, from + length), this.#waitingBytes);
+      this.#put(bytes, from, length);
       this.#waitingBytes += length;
       from += length;
       if (this.#waitingBytes === room.length) this.#hashWaiting();
@@ -72,6 +74,16 @@ export class PrefixHasher {
   finish(): PrefixChain {
     this.#hashWaiting();
     return { words: this.#words, blockCount: this.#blockCount };
+  }
+
+  #put(bytes: Uint8Array, from: number, length: number): void {
+    const room = this.#roomAsBytes;
+    let to = this.#waitingBytes;
+    if (length > calledBytes) {
+      // A buffer copies a part of itself without an object that stands for the part.
+      if (bytes instanceof Buffer) bytes.copy(room, to, from, from + length);
+      else room.set(bytes.subarray(from, from + length), to);
+    } else for (let at = from; at < from + length; at++) room[to++] = bytes[at] as number;
   }
 
   #hashWaiting(): void {
