@@ -83,7 +83,7 @@ export {
   type WholeBody,
 } from './messages/body.ts';
 export { Cancellation, type CancelReason } from './messages/cancellation.ts';
-export { type FieldValues, HeaderBlock } from './messages/header-block.ts';
+export { type FieldValues, HeaderBlock, HeaderEdit } from './messages/header-block.ts';
 export { type BatchMetrics, createBatchMetrics } from './batching/batch-metrics.ts';
 export type { BatchingOptions } from './batching/batching-backend.ts';
 export { type MergeableRoute, mergeableRoutes } from './batching/mergeable-request.ts';

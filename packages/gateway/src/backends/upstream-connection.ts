@@ -121,7 +121,7 @@ export class UpstreamConnection implements ExchangeCarrier {
     writer.text(this.#pathPrefix);
     writer.text(target);
     writer.bytes(this.#ownLines);
-    writer.bytes(fields.bytes);
+    fields.writeTo(writer);
     if (!isBodyless) {
       writer.text('content-length: ');
       writer.text(String(body.length));
@@ -216,7 +216,7 @@ function openSocket(
 
 function ownLines(address: BackendAddress, authorization: string | undefined): Buffer {
   const fields = { host: hostOf(address), ...(authorization !== undefined && { authorization }) };
-  return Buffer.concat([Buffer.from(' HTTP/1.1\r\n'), HeaderBlock.of(fields).bytes]);
+  return Buffer.concat([Buffer.from(' HTTP/1.1\r\n'), HeaderBlock.of(fields).toBytes()]);
 }
 
 function hostOf(address: BackendAddress): string {

@@ -34,7 +34,7 @@ export class AnswerWriter implements BodySink {
     const writer = this.#writer;
     this.#frame(head, settings);
     writer.text(statusLine(status));
-    writer.bytes(headers.bytes);
+    headers.writeTo(writer);
     // Texts are written one by one: put together they would be copied once more.
     if (!headers.has('date')) writer.text(settings.dateLine);
     if (requestId !== '') {

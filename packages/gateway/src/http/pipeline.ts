@@ -11,7 +11,7 @@ import {
   type TakeAnswer,
 } from '../backends/backend.ts';
 import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
-import { HeaderBlock } from '../messages/header-block.ts';
+import { HeaderBlock, HeaderEdit } from '../messages/header-block.ts';
 import { Deadline, DeadlineQueue } from '../net/deadlines.ts';
 import { type GatewayBounds, gatewayDefaults } from '../options.ts';
 import { BodyRoom } from './body-room.ts';
@@ -228,14 +228,15 @@ function tenantIn({ admission }: Exchange): TenantOptions | undefined {
   return admission.identified.kind === 'known' ? admission.identified.tenant : undefined;
 }
 
-const keyHeaders = ['authorization', 'x-api-key'];
-
+const ownFields = ['x-request-id', tenantHeader];
+const tenantUnknown = new HeaderEdit(ownFields);
 /** A key that is for the gateway goes no further. */
+const tenantKnown = new HeaderEdit(ownFields, ['authorization', 'x-api-key']);
+
 function headersFor(exchange: Exchange): HeaderBlock {
   const { headers, admission } = exchange;
   const tenant = tenantIn(exchange);
-  return headers.edit(tenant === undefined ? [] : keyHeaders, {
-    'x-request-id': admission.requestId,
-    [tenantHeader]: tenant?.name ?? tenantOf(keysIn(headers)),
-  });
+  return tenant === undefined
+    ? headers.edit(tenantUnknown, [admission.requestId, tenantOf(keysIn(headers))])
+    : headers.edit(tenantKnown, [admission.requestId, tenant.name]);
 }

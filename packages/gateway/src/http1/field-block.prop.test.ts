@@ -33,7 +33,7 @@ test('the fields that travel on are written alike, however they stood', () => {
       const kept = fields.filter(([one]) => !dropped.has(one.toLowerCase()));
       const expected = kept.map(([one, , text]) => [one, text.trim()] as const);
       assert.equal(
-        block.bytes.toString('latin1'),
+        block.toBytes().toString('latin1'),
         expected.map(([one, text]) => `${one}: ${text}\r\n`).join(''),
       );
       assert.deepEqual(

@@ -1,24 +1,70 @@
-import { gapBytes, HeaderBlock } from '../messages/header-block.ts';
+import { FieldLines } from '../messages/field-lines.ts';
+import { HeaderBlock } from '../messages/header-block.ts';
 import { carriageReturn, equalsText, space } from './bytes.ts';
 import { type FieldParser, numbersPerField } from './field-parser.ts';
 import type { Framing } from './framing.ts';
+
+/** A head that has been read. */
+export interface ParsedHead {
+  readonly fields: FieldParser;
+  readonly framing: Framing;
+}
+
+/** Between a name and its value as it is written, and behind a value. */
+const gap = ': ';
+const lineEnd = '\r\n';
 
 /**
  * The fields that travel on, as bytes of their own: without those that frame the message or belong to its connection,
  * nor those that `connection` names. Each is written as `name: value` and an end of line, whatever space stood there.
  */
-export function fieldBlock(
-  { fields, framing }: { readonly fields: FieldParser; readonly framing: Framing },
+export function fieldBlock(head: ParsedHead, source: Buffer, base: number): HeaderBlock {
+  const { numbers, count } = head.fields;
+  if (count === 0) return HeaderBlock.empty;
+  // Those that stay here are copied as well, and left out when it is written: that is one copy.
+  const from = base + (numbers[0] as number);
+  const lines = linesOf(head, source, { base, from });
+  if (lines === undefined) return writtenAlike(head, source, base);
+  const byteCount = lines.at(-1) ?? 0;
+  if (byteCount === 0) return HeaderBlock.empty;
+  const bytes = Buffer.allocUnsafe(byteCount);
+  source.copy(bytes, 0, from, from + byteCount);
+  return new HeaderBlock(new FieldLines(bytes, lines));
+}
+
+/** Where the lines stand, counted from `from`; undefined: one is not written as it is to be sent. */
+function linesOf(
+  { fields, framing }: ParsedHead,
   source: Buffer,
-  base: number,
-): HeaderBlock {
+  { base, from }: { readonly base: number; readonly from: number },
+): readonly number[] | undefined {
   const { numbers, count } = fields;
   const named = framing.namesFields ? namesIn(fields, source, base) : undefined;
-  const bytes = Buffer.allocUnsafe(byteLengthOf(fields, source, { base, named }));
-  const names: number[] = [];
-  let to = 0;
-  // Fields that stand as they are to be written, one behind the other, are copied as one: mostly all of them.
-  let [runStart, runEnd] = [0, 0];
+  const shift = base - from;
+  const lines: number[] = [];
+  for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
+    if (numbers[at + 4] !== 0) continue;
+    const start = numbers[at] as number;
+    const nameEnd = numbers[at + 1] as number;
+    const valueStart = numbers[at + 2] as number;
+    const valueEnd = numbers[at + 3] as number;
+    if (named !== undefined && isNamed(named, source, [base + start, base + nameEnd])) continue;
+    const isAsSent =
+      valueStart === nameEnd + 2 &&
+      source[base + nameEnd + 1] === space &&
+      source[base + valueEnd] === carriageReturn;
+    if (!isAsSent) return undefined;
+    lines.push(start + shift, nameEnd + shift, valueEnd + 2 + shift);
+  }
+  return lines;
+}
+
+/** Some come with other space than they are sent with: all are written anew. */
+function writtenAlike({ fields, framing }: ParsedHead, source: Buffer, base: number): HeaderBlock {
+  const { numbers, count } = fields;
+  const named = framing.namesFields ? namesIn(fields, source, base) : undefined;
+  const lines: number[] = [];
+  let text = '';
   for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
     if (numbers[at + 4] !== 0) continue;
     const start = base + (numbers[at] as number);
@@ -26,45 +72,16 @@ export function fieldBlock(
     if (named !== undefined && isNamed(named, source, [start, nameEnd])) continue;
     const valueStart = base + (numbers[at + 2] as number);
     const valueEnd = base + (numbers[at + 3] as number);
-    const isAsWritten =
-      valueStart === nameEnd + 2 &&
-      source[nameEnd + 1] === space &&
-      source[valueEnd] === carriageReturn;
-    if (!isAsWritten || start !== runEnd) {
-      source.copy(bytes, to - (runEnd - runStart), runStart, runEnd);
-      [runStart, runEnd] = [start, start];
-    }
-    names.push(to, to + nameEnd - start);
-    if (isAsWritten) {
-      to += valueEnd + 2 - start;
-      runEnd = valueEnd + 2;
-      continue;
-    }
-    to += source.copy(bytes, to, start, nameEnd);
-    to += bytes.write(': ', to, 'latin1');
-    to += source.copy(bytes, to, valueStart, valueEnd);
-    to += bytes.write('\r\n', to, 'latin1');
+    const lineStart = text.length;
+    text += latin1(source, start, nameEnd) + gap + latin1(source, valueStart, valueEnd);
+    text += lineEnd;
+    lines.push(lineStart, lineStart + nameEnd - start, text.length);
   }
-  source.copy(bytes, to - (runEnd - runStart), runStart, runEnd);
-  return new HeaderBlock(bytes, names);
+  return new HeaderBlock(new FieldLines(Buffer.from(text, 'latin1'), lines));
 }
 
-/** What the fields that travel on take when they are written. */
-function byteLengthOf(
-  { numbers, count }: FieldParser,
-  source: Buffer,
-  { base, named }: { readonly base: number; readonly named: readonly string[] | undefined },
-): number {
-  let byteLength = 0;
-  for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
-    if (numbers[at + 4] !== 0) continue;
-    const start = numbers[at] as number;
-    const nameEnd = numbers[at + 1] as number;
-    if (named !== undefined && isNamed(named, source, [base + start, base + nameEnd])) continue;
-    const valueBytes = (numbers[at + 3] as number) - (numbers[at + 2] as number);
-    byteLength += nameEnd - start + gapBytes + valueBytes + gapBytes;
-  }
-  return byteLength;
+function latin1(source: Buffer, start: number, end: number): string {
+  return source.toString('latin1', start, end);
 }
 
 function namesIn(fields: FieldParser, source: Buffer, base: number): readonly string[] {

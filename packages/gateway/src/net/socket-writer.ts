@@ -4,7 +4,7 @@ import { LentMemory } from './spare-memory.ts';
 /** Room for what is written in one turn of the loop. */
 const outputBytes = 64 * 1024;
 /** Up to so many characters, writing them one by one costs less than the call that writes them all. */
-const shortTextMax = 64;
+const shortTextMax = 10;
 
 /** Memory in which writes are put together, one connection after another. */
 export class SharedOutput {
@@ -36,20 +36,31 @@ export class SocketWriter {
 
   /** Writes text in which every character is a byte. */
   text(text: string): void {
-    const output = this.#open(text.length);
-    if (text.length > outputBytes) return this.bytes(Buffer.from(text, 'latin1'));
-    const { bytes, length } = output;
-    if (text.length > shortTextMax) bytes.write(text, length, 'latin1');
-    else for (let at = 0; at < text.length; at++) bytes[length + at] = text.charCodeAt(at);
-    output.length += text.length;
+    const { length } = text;
+    if (length > outputBytes) return this.bytes(Buffer.from(text, 'latin1'));
+    const output = this.#open(length);
+    const { bytes, length: at } = output;
+    output.length = at + length;
+    if (length > shortTextMax) bytes.write(text, at, 'latin1');
+    else for (let each = 0; each < length; each++) bytes[at + each] = text.charCodeAt(each);
   }
 
   /** Writes bytes; they may change as soon as this returns. */
   bytes(bytes: Buffer): void {
-    let from = 0;
-    while (from < bytes.length) {
-      const output = this.#open(Math.min(bytes.length - from, outputBytes));
-      const copied = bytes.copy(output.bytes, output.length, from);
+    const { length } = bytes;
+    if (length > outputBytes) return this.range(bytes, 0, length);
+    const output = this.#open(length);
+    // Of all ways to copy, this costs least: a third of a copy between two offsets, and less than a loop from 8 bytes on.
+    output.bytes.set(bytes, output.length);
+    output.length += length;
+  }
+
+  /** Writes a part of bytes; they may change as soon as this returns. */
+  range(bytes: Buffer, start: number, end: number): void {
+    let from = start;
+    while (from < end) {
+      const output = this.#open(Math.min(end - from, outputBytes));
+      const copied = bytes.copy(output.bytes, output.length, from, end);
       output.length += copied;
       from += copied;
     }
