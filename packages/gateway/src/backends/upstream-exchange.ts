@@ -1,6 +1,5 @@
 import { apiError, type ApiError } from '@millrace/openai';
 import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
-import { fieldBlock } from '../http1/field-block.ts';
 import { refusalText } from '../http1/refusal.ts';
 import type { AnswerFraming, ResponseParser } from '../http1/response-parser.ts';
 import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
@@ -74,7 +73,7 @@ export class UpstreamExchange implements BodySource {
 
   /** The head has come; what follows it is taken as body. Answers whether the answer may be taken at all. */
   begin(head: HeadReader<ResponseParser>, decoder: ChunkedDecoder): void {
-    const { parser, bytes, base } = head;
+    const { parser, bytes } = head;
     const framing = parser.bodyFraming(this.request.method === 'HEAD');
     this.#framing = framing;
     const { contentLength } = parser.framing;
@@ -87,7 +86,7 @@ export class UpstreamExchange implements BodySource {
     this.#isAnswered = true;
     this.deadline.cancel();
     const { status, isKeptAlive } = parser;
-    const headers = fieldBlock(parser, bytes, base);
+    const headers = head.headers();
     this.#isBeginning = true;
     this.#settle({ kind: 'answered', message: { status, headers, body: this } });
     this.#isBeginning = false;

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import { apiError, type ApiError, requestTimeout } from '@millrace/openai';
 import { errorBodyFor, errorHeadersFor } from '../apis/api-errors.ts';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
-import { fieldBlock } from '../http1/field-block.ts';
 import { RequestParser } from '../http1/request-parser.ts';
 import type { BodySink } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
@@ -156,8 +155,9 @@ export class ClientConnection implements Responder {
     const { bounds, handler, requests } = this.#side;
     this.#method = parser.method;
     const { targetStart, targetEnd } = parser;
-    this.#target = bytes.toString('latin1', base + targetStart, base + targetEnd);
-    this.#headers = fieldBlock(parser, bytes, base);
+    if (!this.#head.isKnown)
+      this.#target = bytes.toString('latin1', base + targetStart, base + targetEnd);
+    this.#headers = this.#head.headers();
     const head = { method: this.#method, target: this.#target, headers: this.#headers };
     this.#state = 'body';
     const { admission, refusal } = handler.admit(head);

@@ -32,6 +32,13 @@ export function fieldBlock(head: ParsedHead, source: Buffer, base: number): Head
   return new HeaderBlock(new FieldLines(bytes, lines));
 }
 
+/** The same, where the head stands in memory that stays as it is, and is to stand for many messages. */
+export function sharedFieldBlock(head: ParsedHead, source: Buffer): HeaderBlock {
+  const lines = linesOf(head, source, { base: 0, from: 0 });
+  if (lines === undefined) return writtenAlike(head, source, 0);
+  return new HeaderBlock(new FieldLines(source, lines, true));
+}
+
 /** Where the lines stand, counted from `from`; undefined: one is not written as it is to be sent. */
 function linesOf(
   { fields, framing }: ParsedHead,

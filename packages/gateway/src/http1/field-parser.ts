@@ -13,6 +13,8 @@ export interface FieldBounds {
 
 /** Numbers kept for each field: start and end of its name, start and end of its value, which header it is. */
 export const numbersPerField = 5;
+/** Of them, the one that is no place. */
+const knownAt = 4;
 
 /** Room for as many fields is taken with the first one; more when there are more. */
 const usualFields = 16;
@@ -61,6 +63,17 @@ export class FieldParser {
     const limit = base + this.#start + this.#bounds.fieldBytesMax;
     const progress = this.#parse(bytes, base, Math.min(end, limit));
     return progress === 'more' && end > limit ? this.#refuse('fields-too-large') : progress;
+  }
+
+  /** A number of another length stands at `from`, so that all behind it moves. False: there would be too many bytes. */
+  shift(from: number, byteCount: number): boolean {
+    if (this.at + byteCount - this.#start > this.#bounds.fieldBytesMax) return false;
+    this.at += byteCount;
+    const { numbers, count } = this;
+    for (let at = 0; at < count * numbersPerField; at++)
+      if (at % numbersPerField !== knownAt && (numbers[at] as number) >= from)
+        numbers[at] = (numbers[at] as number) + byteCount;
+    return true;
   }
 
   #parse(bytes: Uint8Array, base: number, end: number): Progress {

@@ -4,13 +4,16 @@ import { knownField } from './known-fields.ts';
 import type { RefusalReason } from './refusal.ts';
 
 /** More digits than any body has, and few enough that a number holds them exactly. */
-const lengthDigitsMax = 15;
+export const lengthDigitsMax = 15;
 const comma = 0x2c;
 
 /** What a head says of its body and its connection. Hot path: once a head; nothing is allocated. */
 export class Framing {
   /** Bytes of the body, -1 where the head does not say. */
   contentLength = -1;
+  /** Where its digits stand, counted from the base; -1 where the head does not say. */
+  lengthStart = -1;
+  lengthEnd = -1;
   isChunked = false;
   hasHost = false;
   expectsContinue = false;
@@ -26,6 +29,8 @@ export class Framing {
   /** Reads the fields of a head; answers why it is refused, if it is. */
   read(fields: FieldParser, bytes: Uint8Array, base: number): RefusalReason | undefined {
     this.contentLength = -1;
+    this.lengthStart = -1;
+    this.lengthEnd = -1;
     this.isChunked = false;
     this.hasHost = false;
     this.expectsContinue = false;
@@ -43,6 +48,10 @@ export class Framing {
         ? tabRefusals[known]
         : this.#take(known, bytes, [start, end]);
       if (refusal !== undefined) return refusal;
+      if (known === knownField.contentLength) {
+        this.lengthStart = start - base;
+        this.lengthEnd = end - base;
+      }
     }
     return this.isChunked && this.contentLength !== -1
       ? 'content-length-and-transfer-encoding'

@@ -47,7 +47,6 @@ export class ResponseParser {
   reset(): void {
     this.#state = inPrefix;
     this.#at = 0;
-    this.status = 0;
     this.refusal = undefined;
   }
 
@@ -104,7 +103,7 @@ export class ResponseParser {
 
   #readDigit(digit: number, index: number): RefusalReason | undefined {
     if (digit < 0 || digit > 9) return 'status-invalid';
-    this.status = this.status * 10 + digit;
+    this.status = index === 0 ? digit : this.status * 10 + digit;
     if (index < 2) return undefined;
     this.#state = inReason;
     this.#reasonStart = this.#at;

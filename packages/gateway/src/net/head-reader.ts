@@ -1,8 +1,10 @@
+import { fieldBlock } from '../http1/field-block.ts';
 import type { Progress } from '../http1/field-parser.ts';
+import { KnownHead, type ReadHead } from '../http1/known-head.ts';
+import type { HeaderBlock } from '../messages/header-block.ts';
 
 /** A parser of heads. */
-interface HeadParser {
-  readonly length: number;
+interface HeadParser extends ReadHead {
   reset(): void;
   parse(bytes: Uint8Array, base: number, end: number): Progress;
 }
@@ -16,6 +18,9 @@ export class HeadReader<Parser extends HeadParser> {
   bytes: Buffer = noBytes;
   base = 0;
   end = 0;
+  /** Whether the head is the one before it, but for the length of its body. */
+  isKnown = false;
+  readonly #known = new KnownHead();
   #isBegun = false;
 
   constructor(parser: Parser) {
@@ -33,6 +38,12 @@ export class HeadReader<Parser extends HeadParser> {
     return this.base + this.parser.length;
   }
 
+  /** The fields of a head that is done. They stand for as long as somebody has them. */
+  headers(): HeaderBlock {
+    const known = this.isKnown ? this.#known.headers : undefined;
+    return known ?? fieldBlock(this.parser, this.bytes, this.base);
+  }
+
   /** Takes a piece; it is kept as it is only until the next. */
   take(piece: Buffer, start: number, end: number): Progress {
     if (this.#isBegun) {
@@ -43,8 +54,11 @@ export class HeadReader<Parser extends HeadParser> {
       this.bytes = piece;
       this.base = start;
       this.end = end;
+      this.isKnown = this.#known.isAt(this.parser, piece, [start, end]);
+      if (this.isKnown) return 'done';
     }
     const progress = this.parser.parse(this.bytes, this.base, this.end);
+    if (progress === 'done') this.#known.keep(this.parser, this.bytes, this.base);
     if (progress !== 'more') return progress;
     if (!this.#isBegun) this.bytes = Buffer.from(piece.subarray(start, end));
     this.#isBegun ||= end > start;
@@ -55,5 +69,6 @@ export class HeadReader<Parser extends HeadParser> {
   reset(): void {
     this.parser.reset();
     this.#isBegun = false;
+    this.isKnown = false;
   }
 }
