@@ -1,6 +1,7 @@
 // Hot path: once a request, over every endpoint. No allocation, no await.
 import { type CandidateField, weighFor } from './endpoints/candidate-field.ts';
-import type { Reasons } from './filters/filter.ts';
+import type { Filter, Reasons } from './filters/filter.ts';
+import type { PickField } from './pickers/picker.ts';
 import type { RoutePolicy } from './route-policy.ts';
 import type { RequestFacts } from './route-request.ts';
 import type { WeightedScorer } from './scorers/scorer.ts';
@@ -19,9 +20,15 @@ export interface DecisionRoom {
   readonly scores: Float64Array;
   /** What each would cost, whether considered or not. */
   readonly totals: Float64Array;
-  /** How many were considered. */
-  count: number;
-  /** Of each that was considered: its place among all. */
+  /** Whether all were considered; else those that were stand in `offered`, side by side. */
+  areAllOffered: boolean;
+  readonly offered: OfferedColumns;
+  /** What the picker is given. */
+  readonly pick: { -readonly [Key in keyof PickField]: PickField[Key] };
+}
+
+/** The numbers of those that were considered, and the place of each among all. */
+interface OfferedColumns {
   readonly places: Int32Array;
   readonly endpoints: Int32Array;
   readonly costs: Float64Array;
@@ -29,17 +36,24 @@ export interface DecisionRoom {
   readonly weights: Float64Array;
 }
 
+const noDraws: DecisionDraw['draws'] = [0, 0];
+
 export function decisionRoom(endpointsMax: number): DecisionRoom {
-  return {
-    reasons: Array.from({ length: endpointsMax }, () => undefined),
-    scores: new Float64Array(endpointsMax),
-    totals: new Float64Array(endpointsMax),
-    count: 0,
+  const offered = {
     places: new Int32Array(endpointsMax),
     endpoints: new Int32Array(endpointsMax),
     costs: new Float64Array(endpointsMax),
     loads: new Float64Array(endpointsMax),
     weights: new Float64Array(endpointsMax),
+  };
+  const { places: _places, ...columns } = offered;
+  return {
+    reasons: Array.from({ length: endpointsMax }, () => undefined),
+    scores: new Float64Array(endpointsMax),
+    totals: new Float64Array(endpointsMax),
+    areAllOffered: false,
+    offered,
+    pick: { count: 0, ...columns, keyHash: 0, turn: 0, draws: noDraws },
   };
 }
 
@@ -58,50 +72,70 @@ export function decide(input: DecisionInput, policy: RoutePolicy, room: Decision
   weighFor(request.promptTokens, field);
   filter(input, policy, room);
   score(input, policy, room);
-  collect(field, room);
-  if (room.count === 0) return -1;
-  const picked = policy.picker.pick({
-    count: room.count,
-    costs: room.costs,
-    loads: room.loads,
-    weights: room.weights,
-    endpoints: room.endpoints,
-    keyHash: request.sessionHash ?? 0,
-    turn: input.turn,
-    draws: input.draws,
-  });
-  return room.places[picked] as number;
+  offer(field, room);
+  const { pick } = room;
+  if (pick.count === 0) return -1;
+  pick.keyHash = request.sessionHash ?? 0;
+  pick.turn = input.turn;
+  pick.draws = input.draws;
+  const picked = policy.picker.pick(pick);
+  return room.areAllOffered ? picked : (room.offered.places[picked] as number);
 }
 
 function filter({ request, field }: DecisionInput, policy: RoutePolicy, room: DecisionRoom): void {
-  room.reasons.fill(undefined);
-  for (const one of policy.filters) {
-    if (one.concerns === undefined || one.concerns(request))
-      one.exclude(field, request, room.reasons);
+  const { reasons } = room;
+  const { filters } = policy;
+  // A loop: to fill a list of so few costs a call out of what is compiled.
+  for (let place = 0; place < field.count; place++) reasons[place] = undefined;
+  for (let at = 0; at < filters.length; at++) {
+    const one = filters[at] as Filter;
+    if (one.concerns === undefined || one.concerns(request)) one.exclude(field, request, reasons);
   }
 }
 
 function score({ request, field }: DecisionInput, policy: RoutePolicy, room: DecisionRoom): void {
-  const { scores, totals } = room;
-  totals.fill(0);
+  const { totals } = room;
+  const { count } = field;
+  for (let place = 0; place < count; place++) totals[place] = 0;
   for (let at = 0; at < policy.scorers.length; at++) {
     const { scorer, weight } = policy.scorers[at] as WeightedScorer;
-    scorer.score(field, request, scores);
-    for (let place = 0; place < field.count; place++)
+    const scores = scorer.score(field, request, room.scores);
+    for (let place = 0; place < count; place++)
       totals[place] = (totals[place] as number) + weight * (scores[place] as number);
   }
 }
 
+/** Offers those that are considered to the picker; where that is all of them, as their numbers stand. */
+function offer(field: CandidateField, room: DecisionRoom): void {
+  const { reasons, pick } = room;
+  let passed = 0;
+  while (passed < field.count && reasons[passed] === undefined) passed++;
+  room.areAllOffered = passed === field.count;
+  if (!room.areAllOffered) return collect(field, room);
+  pick.count = field.count;
+  pick.endpoints = field.indices;
+  pick.costs = room.totals;
+  pick.loads = field.loadTokens;
+  pick.weights = field.weights;
+}
+
 /** Puts the numbers of those that are considered side by side. */
 function collect(field: CandidateField, room: DecisionRoom): void {
-  room.count = 0;
-  for (let place = 0; place < field.count; place++) {
-    if (room.reasons[place] !== undefined) continue;
-    const at = room.count++;
-    room.places[at] = place;
-    room.endpoints[at] = field.indices[place] as number;
-    room.costs[at] = room.totals[place] as number;
-    room.loads[at] = field.loadTokens[place] as number;
-    room.weights[at] = field.weights[place] as number;
+  const { reasons, totals, offered, pick } = room;
+  const { count, indices, loadTokens, weights } = field;
+  let taken = 0;
+  for (let place = 0; place < count; place++) {
+    if (reasons[place] !== undefined) continue;
+    offered.places[taken] = place;
+    offered.endpoints[taken] = indices[place] as number;
+    offered.costs[taken] = totals[place] as number;
+    offered.loads[taken] = loadTokens[place] as number;
+    offered.weights[taken] = weights[place] as number;
+    taken++;
   }
+  pick.count = taken;
+  pick.endpoints = offered.endpoints;
+  pick.costs = offered.costs;
+  pick.loads = offered.loads;
+  pick.weights = offered.weights;
 }

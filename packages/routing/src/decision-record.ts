@@ -67,8 +67,7 @@ function withScores(
   { scorers }: RoutePolicy,
 ): readonly RecordedCandidate[] {
   const columns = scorers.map(({ scorer }) => {
-    const scores = new Float64Array(field.count);
-    scorer.score(field, request, scores);
+    const scores = scorer.score(field, request, new Float64Array(field.count));
     return { name: scorer.name, scores };
   });
   return candidates.map((candidate, place) => {
@@ -91,5 +90,6 @@ function plainFacts(
   request: RequestFacts & { readonly chain?: unknown; readonly exact?: unknown },
 ): RequestFacts {
   const { chain: _chain, exact: _exact, ...facts } = request;
-  return facts;
+  const given = Object.entries(facts).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as unknown as RequestFacts;
 }

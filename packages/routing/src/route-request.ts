@@ -6,14 +6,14 @@ export interface RequestFacts {
   readonly promptTokens: number;
   readonly outputTokensMax: number;
   /** Models that the tenant may use; absent where there is no such rule. */
-  readonly modelsAllowed?: readonly string[];
+  readonly modelsAllowed?: readonly string[] | undefined;
   /** Endpoints, by id, that may answer; absent where all may. */
-  readonly subset?: readonly string[];
-  readonly qualityTierMin?: number;
+  readonly subset?: readonly string[] | undefined;
+  readonly qualityTierMin?: number | undefined;
   /** Engines that suit the request, the best first; absent where none is better. */
-  readonly enginesPreferred?: readonly string[];
+  readonly enginesPreferred?: readonly string[] | undefined;
   /** 32 bits by which requests of one session are known; absent where they need not stay together. */
-  readonly sessionHash?: number;
+  readonly sessionHash?: number | undefined;
 }
 
 /** A request to be routed. */
@@ -23,5 +23,5 @@ export interface RouteRequest extends RequestFacts {
   /** Prompt tokens in a block, estimated. */
   readonly tokensPerBlock?: number;
   /** The prompt's blocks by their tokens, where those are known. */
-  readonly exact?: { readonly chain: PrefixChain; readonly blockSize: number };
+  readonly exact?: { readonly chain: PrefixChain; readonly blockSize: number } | undefined;
 }

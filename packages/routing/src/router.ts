@@ -53,8 +53,10 @@ export class Router {
   readonly #room: DecisionRoom;
   readonly #matchedBlocks: Int32Array;
   readonly #matchedExactly: Int32Array;
+  readonly #draws: [number, number] = [0, 0];
   #turn = 0;
-  #last: DecisionInput | undefined;
+  /** What the latest decision was made from; used again by the next. */
+  #input: { -readonly [Key in keyof DecisionInput]: DecisionInput[Key] } | undefined;
 
   constructor(parts: RouterParts) {
     this.#parts = parts;
@@ -74,16 +76,8 @@ export class Router {
 
   route(request: RouteRequest): Decision {
     this.#look(request);
-    const { prng } = this.#parts;
     const field = this.#field;
-    const input: DecisionInput = {
-      request,
-      field,
-      turn: this.#turn++,
-      draws: [prng.next(), prng.next()],
-    };
-    this.#last = input;
-    const place = decide(input, this.#policy, this.#room);
+    const place = decide(this.#inputFor(request), this.#policy, this.#room);
     if (place === -1) return { kind: 'none', reasons: this.#reasonCounts() };
     return {
       kind: 'picked',
@@ -96,7 +90,18 @@ export class Router {
 
   /** The record of the latest decision, as long as no other is made; `undefined` before the first. */
   lastRecord(): DecisionRecord | undefined {
-    return this.#last === undefined ? undefined : recordDecision(this.#last, this.#policy);
+    return this.#input === undefined ? undefined : recordDecision(this.#input, this.#policy);
+  }
+
+  #inputFor(request: RouteRequest): DecisionInput {
+    const { prng } = this.#parts;
+    const draws = this.#draws;
+    const input = (this.#input ??= { request, field: this.#field, turn: 0, draws });
+    input.request = request;
+    input.turn = this.#turn++;
+    draws[0] = prng.next();
+    draws[1] = prng.next();
+    return input;
   }
 
   /** Takes down how every endpoint stands at this moment. */

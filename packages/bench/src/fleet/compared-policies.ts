@@ -18,6 +18,7 @@ const affinityAboveHalf: Scorer = {
   score: ({ matchedTokens }, { promptTokens }, scores) => {
     for (const [place, matched] of matchedTokens.entries())
       scores[place] = matched > promptTokens / 2 ? -matched : 0;
+    return scores;
   },
 };
 
@@ -26,6 +27,7 @@ const affinity: Scorer = {
   name: 'affinity',
   score: ({ matchedTokens }, _request, scores) => {
     for (const [place, matched] of matchedTokens.entries()) scores[place] = -matched;
+    return scores;
   },
 };
 

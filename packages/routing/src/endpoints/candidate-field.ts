@@ -76,14 +76,15 @@ export function candidateField(facts: readonly EndpointFacts[]): CandidateField 
 
 /** Fills the columns that follow from the others, for a prompt of so many tokens. */
 export function weighFor(promptTokens: number, field: CandidateField): void {
-  for (let place = 0; place < field.count; place++) {
-    const cached = Math.min(field.matchedTokens[place] as number, promptTokens);
+  const { count, matchedTokens, trust, waitingTokens, runningTokens } = field;
+  const { uncachedTokens, queuedTokens, loadTokens } = field;
+  for (let place = 0; place < count; place++) {
+    const cached = Math.min(matchedTokens[place] as number, promptTokens);
+    const queued = remainingPrefillTokens(field, place) + (waitingTokens[place] as number);
     // The last token is computed even of a prompt that is wholly cached.
-    const uncached = Math.max(1, promptTokens - cached * (field.trust[place] as number));
-    const queued = remainingPrefillTokens(field, place) + (field.waitingTokens[place] as number);
-    field.uncachedTokens[place] = uncached;
-    field.queuedTokens[place] = queued;
-    field.loadTokens[place] = queued + runningShare * (field.runningTokens[place] as number);
+    uncachedTokens[place] = Math.max(1, promptTokens - cached * (trust[place] as number));
+    queuedTokens[place] = queued;
+    loadTokens[place] = queued + runningShare * (runningTokens[place] as number);
   }
 }
 
@@ -94,6 +95,7 @@ export function weighFor(promptTokens: number, field: CandidateField): void {
  */
 function remainingPrefillTokens(field: CandidateField, place: number): number {
   const queued = field.queuedPrefillTokens[place] as number;
+  if (queued === 0) return 0;
   const seconds = (field.prefillingMs[place] as number) / 1_000;
   const computed = seconds * (field.prefillTokensPerSecond[place] as number);
   return Math.min(queued, Math.abs(queued - computed));

@@ -22,8 +22,15 @@ const at = {
   computedTokens: 9,
   computedMicros: 10,
 } as const;
-/** What a lane has charged an endpoint with: the place of each such number in the lane's own account. */
-const accountAt = { runningTokens: 0, queuedPrefillTokens: 1, concurrency: 2 } as const;
+/** A number with which lanes charge endpoints: its place among an endpoint's, and in a lane's own account. */
+interface Charge {
+  readonly sumAt: number;
+  readonly accountAt: number;
+}
+const running: Charge = { sumAt: at.runningTokens, accountAt: 0 };
+const queuedPrefill: Charge = { sumAt: at.queuedPrefillTokens, accountAt: 1 };
+const concurrent: Charge = { sumAt: at.concurrency, accountAt: 2 };
+const charges = [running, queuedPrefill, concurrent];
 const wordsPerAccount = 4;
 /** How much one answer moves the trust. */
 const trustStep = 0.1;
@@ -112,20 +119,21 @@ export class EndpointTable {
   read(field: CandidateField): void {
     const words = this.#words;
     const nowMs = this.#nowMs();
-    for (let place = 0; place < field.count; place++) {
-      const first = this.#first(field.indices[place] as number);
+    const { count, indices, states, circuits, trust, concurrency } = field;
+    const { runningTokens, waitingTokens, queuedPrefillTokens } = field;
+    const { prefillTokensPerSecond, prefillingMs } = field;
+    for (let place = 0; place < count; place++) {
+      const first = this.#first(indices[place] as number);
       const queued = atLeastZero(words[first + at.queuedPrefillTokens]);
-      field.states[place] = words[first + at.state] as number;
-      field.circuits[place] = words[first + at.circuit] as number;
-      field.runningTokens[place] = atLeastZero(words[first + at.runningTokens]);
-      field.waitingTokens[place] = atLeastZero(words[first + at.waitingTokens]);
-      field.queuedPrefillTokens[place] = queued;
-      field.concurrency[place] = atLeastZero(words[first + at.concurrency]);
-      field.trust[place] = 1 - (words[first + at.distrustPpm] as number) / 1e6;
-      const speed = words[first + at.prefillTokensPerSecond];
-      field.prefillTokensPerSecond[place] = atLeastZero(speed);
-      field.prefillingMs[place] =
-        queued === 0 ? 0 : sinceMs(words[first + at.prefillSinceMs], nowMs);
+      states[place] = words[first + at.state] as number;
+      circuits[place] = words[first + at.circuit] as number;
+      runningTokens[place] = atLeastZero(words[first + at.runningTokens]);
+      waitingTokens[place] = atLeastZero(words[first + at.waitingTokens]);
+      queuedPrefillTokens[place] = queued;
+      concurrency[place] = atLeastZero(words[first + at.concurrency]);
+      trust[place] = 1 - (words[first + at.distrustPpm] as number) / 1e6;
+      prefillTokensPerSecond[place] = atLeastZero(words[first + at.prefillTokensPerSecond]);
+      prefillingMs[place] = queued === 0 ? 0 : sinceMs(words[first + at.prefillSinceMs], nowMs);
     }
   }
 
@@ -136,7 +144,7 @@ export class EndpointTable {
 
   /** Requests that lanes have sent there and that have not ended. */
   concurrencyOf(endpoint: number): number {
-    return atLeastZero(Atomics.load(this.#words, this.#first(endpoint) + at.concurrency));
+    return atLeastZero(this.#words[this.#first(endpoint) + at.concurrency]);
   }
 
   setState(endpoint: number, state: EndpointState): void {
@@ -149,18 +157,22 @@ export class EndpointTable {
 
   /** Adds to a number, or takes from it; what was added is taken exactly once. */
   add(endpoint: number, field: LoadField, delta: number): void {
-    this.#charge(endpoint, field, Math.round(delta));
+    this.#charge(endpoint, field === 'concurrency' ? concurrent : running, Math.round(delta));
   }
 
   /** Takes over what the engine says. */
   report(endpoint: number, field: ReportedField, value: number): void {
-    Atomics.store(this.#words, this.#first(endpoint) + at[field], Math.round(value));
+    const offset = field === 'waitingTokens' ? at.waitingTokens : at.prefillTokensPerSecond;
+    const word = this.#first(endpoint) + offset;
+    const told = Math.round(value);
+    // Told before every decision: mostly it stands there, and a store that all threads see is dear.
+    if (this.#words[word] !== told) Atomics.store(this.#words, word, told);
   }
 
   /** Prompt tokens go to the endpoint; where none were queued, it begins with them. */
   beginPrefill(endpoint: number, tokens: number): void {
     const first = this.#first(endpoint);
-    const before = this.#charge(endpoint, 'queuedPrefillTokens', tokens);
+    const before = this.#charge(endpoint, queuedPrefill, tokens);
     if (before <= 0) Atomics.store(this.#words, first + at.prefillSinceMs, this.#nowMs() | 0);
   }
 
@@ -168,7 +180,7 @@ export class EndpointTable {
   endPrefill(endpoint: number, tokens: number, how: 'computed' | 'given-up'): void {
     const words = this.#words;
     const first = this.#first(endpoint);
-    this.#charge(endpoint, 'queuedPrefillTokens', -tokens);
+    this.#charge(endpoint, queuedPrefill, -tokens);
     if (how === 'given-up') return;
     const nowMs = this.#nowMs();
     const tookMs = sinceMs(words[first + at.prefillSinceMs], nowMs);
@@ -208,9 +220,10 @@ export class EndpointTable {
   /** A lane has ended amid its requests: what it had charged is taken back. It must not charge any more. */
   takeBack(lane: number): void {
     for (let endpoint = 0; endpoint < this.endpointsMax; endpoint++) {
-      for (const field of Object.keys(accountAt) as (keyof typeof accountAt)[]) {
-        const charged = Atomics.exchange(this.#words, this.#account(lane, endpoint, field), 0);
-        if (charged !== 0) Atomics.sub(this.#words, this.#first(endpoint) + at[field], charged);
+      const account = this.#account(lane, endpoint);
+      for (const { sumAt, accountAt } of charges) {
+        const charged = Atomics.exchange(this.#words, account + accountAt, 0);
+        if (charged !== 0) Atomics.sub(this.#words, this.#first(endpoint) + sumAt, charged);
       }
     }
   }
@@ -220,15 +233,19 @@ export class EndpointTable {
   }
 
   /** Changes a number that is taken back if the lane ends; returns what it was over all lanes. */
-  #charge(endpoint: number, field: keyof typeof accountAt, delta: number): number {
-    const word = this.#first(endpoint) + at[field];
-    Atomics.add(this.#words, this.#account(this.#lane, endpoint, field), delta);
-    return Atomics.add(this.#words, word, delta);
+  #charge(endpoint: number, { sumAt, accountAt }: Charge, delta: number): number {
+    const words = this.#words;
+    const first = this.#first(endpoint);
+    const account = this.#account(this.#lane, endpoint) + accountAt;
+    // Nobody else writes a lane's account while it runs: only the sum has to be changed by all at once.
+    words[account] = (words[account] as number) + delta;
+    return Atomics.add(words, first + sumAt, delta);
   }
 
-  #account(lane: number, endpoint: number, field: keyof typeof accountAt): number {
+  /** A lane's account with an endpoint. */
+  #account(lane: number, endpoint: number): number {
     const accounts = headerWords + this.endpointsMax * wordsPerEndpoint;
-    return accounts + (lane * this.endpointsMax + endpoint) * wordsPerAccount + accountAt[field];
+    return accounts + (lane * this.endpointsMax + endpoint) * wordsPerAccount;
   }
 
   #first(endpoint: number): number {

@@ -10,34 +10,33 @@ export interface RequestWeight {
 export class RequestCharge implements Disposable {
   readonly #table: EndpointTable;
   readonly #endpoint: number;
-  readonly #weight: RequestWeight;
+  readonly #promptTokens: number;
+  readonly #uncachedTokens: number;
   #phase: 'queued' | 'running' | 'ended' = 'queued';
 
   constructor(table: EndpointTable, endpoint: number, weight: RequestWeight) {
     this.#table = table;
     this.#endpoint = endpoint;
     // Rounded once, so that what is taken is what was added.
-    this.#weight = {
-      promptTokens: Math.round(weight.promptTokens),
-      uncachedTokens: Math.round(weight.uncachedTokens),
-    };
+    this.#promptTokens = Math.round(weight.promptTokens);
+    this.#uncachedTokens = Math.round(weight.uncachedTokens);
     table.add(endpoint, 'concurrency', 1);
-    table.beginPrefill(endpoint, this.#weight.uncachedTokens);
+    table.beginPrefill(endpoint, this.#uncachedTokens);
   }
 
   /** The first token has come: the prompt is computed. Further calls do nothing. */
   markFirstToken(): void {
     if (this.#phase !== 'queued') return;
     this.#phase = 'running';
-    this.#table.endPrefill(this.#endpoint, this.#weight.uncachedTokens, 'computed');
-    this.#table.add(this.#endpoint, 'runningTokens', this.#weight.promptTokens);
+    this.#table.endPrefill(this.#endpoint, this.#uncachedTokens, 'computed');
+    this.#table.add(this.#endpoint, 'runningTokens', this.#promptTokens);
   }
 
   [Symbol.dispose](): void {
     if (this.#phase === 'ended') return;
     if (this.#phase === 'queued')
-      this.#table.endPrefill(this.#endpoint, this.#weight.uncachedTokens, 'given-up');
-    else this.#table.add(this.#endpoint, 'runningTokens', -this.#weight.promptTokens);
+      this.#table.endPrefill(this.#endpoint, this.#uncachedTokens, 'given-up');
+    else this.#table.add(this.#endpoint, 'runningTokens', -this.#promptTokens);
     this.#phase = 'ended';
     this.#table.add(this.#endpoint, 'concurrency', -1);
   }

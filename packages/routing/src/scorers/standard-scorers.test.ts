@@ -24,10 +24,8 @@ function scoreOf(
   asked: Partial<RequestFacts> = {},
 ): number | undefined {
   const field = fieldOf([candidate]);
-  const scores = Float64Array.of(-1);
   weighFor(request.promptTokens, field);
-  scorer.score(field, { ...request, ...asked }, scores);
-  return scores[0];
+  return scorer.score(field, { ...request, ...asked }, Float64Array.of(-1))[0];
 }
 
 test('the prefix costs the tokens that are not cached, as far as the ledger is trusted', () => {
@@ -67,9 +65,8 @@ test('the tail goes by one speed, so that idle endpoints tie however fast each h
   const field = fieldOf(
     [1_000, 3_000, 0].map((prefillTokensPerSecond) => candidateOf({ prefillTokensPerSecond })),
   );
-  const scores = new Float64Array(3);
   weighFor(1_000, field);
-  tailScorer.score(field, request, scores);
+  const scores = tailScorer.score(field, request, new Float64Array(3));
   assert.deepEqual([...scores], [125, 125, 125]);
 });
 
@@ -98,8 +95,8 @@ test('sessions spread evenly and keep their endpoint when another is added', () 
   );
   const favourites = (sessionHash: number): readonly number[] =>
     fields.map((field) => {
-      const scores = new Float64Array(field.count);
-      sessionScorer.score(field, { ...request, sessionHash }, scores);
+      const room = new Float64Array(field.count);
+      const scores = sessionScorer.score(field, { ...request, sessionHash }, room);
       return scores.indexOf(Math.min(...scores));
     });
   const counts = [0, 0, 0, 0];

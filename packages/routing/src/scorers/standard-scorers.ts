@@ -12,13 +12,13 @@ const tailMs = 4_000;
 /** Prompt tokens that would have to be computed. */
 export const prefixScorer: Scorer = {
   name: 'prefix',
-  score: ({ uncachedTokens }, _request, scores) => scores.set(uncachedTokens),
+  score: ({ uncachedTokens }) => uncachedTokens,
 };
 
 /** Tokens that are before this request. */
 export const loadScorer: Scorer = {
   name: 'load',
-  score: ({ loadTokens }, _request, scores) => scores.set(loadTokens),
+  score: ({ loadTokens }) => loadTokens,
 };
 
 /** Tokens that are before this request, for the endpoint's share: one of twice the weight bears twice as much. */
@@ -27,6 +27,7 @@ export const loadForWeightScorer: Scorer = {
   score: ({ count, loadTokens, weights }, _request, scores) => {
     for (let place = 0; place < count; place++)
       scores[place] = (loadTokens[place] as number) / (weights[place] as number);
+    return scores;
   },
 };
 
@@ -35,6 +36,7 @@ export const latencyScorer: Scorer = {
   name: 'latency',
   score: (field, _request, scores) => {
     for (let place = 0; place < field.count; place++) scores[place] = predictTtftMs(field, place);
+    return scores;
   },
 };
 
@@ -46,12 +48,14 @@ export const latencyScorer: Scorer = {
 export const tailScorer: Scorer = {
   name: 'tail',
   score: (field, _request, scores) => {
+    const { count, queuedTokens, uncachedTokens } = field;
     const tailTokens = (tailMs / 1_000) * meanSpeed(field);
-    for (let place = 0; place < field.count; place++) {
-      const tokens =
-        (field.queuedTokens[place] as number) + (field.uncachedTokens[place] as number);
-      scores[place] = tailTokens === 0 ? 0 : (tokens * tokens) / tailTokens;
+    if (tailTokens === 0) return scores.fill(0);
+    for (let place = 0; place < count; place++) {
+      const tokens = (queuedTokens[place] as number) + (uncachedTokens[place] as number);
+      scores[place] = (tokens * tokens) / tailTokens;
     }
+    return scores;
   },
 };
 
@@ -63,6 +67,7 @@ export const costScorer: Scorer = {
       const { costPerMillionTokens } = facts[place] as EndpointFacts;
       scores[place] = (costPerMillionTokens * (promptTokens + outputTokensMax)) / 1e6;
     }
+    return scores;
   },
 };
 
@@ -71,11 +76,12 @@ export const workloadScorer: Scorer = {
   name: 'workload',
   score: ({ count, facts }, { enginesPreferred = [] }, scores) => {
     scores.fill(0);
-    if (enginesPreferred.length === 0) return;
+    if (enginesPreferred.length === 0) return scores;
     for (let place = 0; place < count; place++) {
       const rank = enginesPreferred.indexOf((facts[place] as EndpointFacts).engine);
       scores[place] = rank === -1 ? 1 : rank / enginesPreferred.length;
     }
+    return scores;
   },
 };
 
@@ -84,9 +90,10 @@ export const sessionScorer: Scorer = {
   name: 'session',
   score: ({ count, indices }, { sessionHash }, scores) => {
     scores.fill(0);
-    if (sessionHash === undefined) return;
+    if (sessionHash === undefined) return scores;
     for (let place = 0; place < count; place++)
       scores[place] = (mix(sessionHash ^ mix(indices[place] as number)) >>> 0) / 2 ** 32;
+    return scores;
   },
 };
 
