@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { systemClock, VirtualClock } from './clock.ts';
+import { HeldClock, systemClock, VirtualClock } from './clock.ts';
 
 test('a virtual clock stands still until it is moved', () => {
   const clock = new VirtualClock();
@@ -65,4 +65,20 @@ test("the machine's clock fires timers, and not those that were cancelled", asyn
   const keepAlive = setInterval(() => undefined, 1_000);
   assert.equal(await fired.promise, 'kept');
   clearInterval(keepAlive);
+});
+
+test('a clock that is held tells one time until it is released', () => {
+  const virtual = new VirtualClock();
+  const clock = new HeldClock(virtual);
+  virtual.advance(5);
+  assert.equal(clock.unixMs(), 5);
+  clock.hold();
+  virtual.advance(5);
+  assert.deepEqual([clock.unixMs(), clock.nowMs()], [5, 10]);
+  clock.release();
+  assert.equal(clock.unixMs(), 10);
+  let firedAtMs = 0;
+  clock.after(2, () => (firedAtMs = clock.nowMs()));
+  virtual.advance(3);
+  assert.equal(firedAtMs, 12);
 });

@@ -26,6 +26,39 @@ export const systemClock: Clock = {
   },
 };
 
+/** Another clock, but while its time is held: then everybody is told one `unixMs`, which is read once. */
+export class HeldClock implements Clock {
+  readonly #clock: Clock;
+  #isHeld = false;
+  #heldUnixMs = Number.NaN;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  unixMs(): number {
+    return this.#isHeld ? this.#heldUnixMs : this.#clock.unixMs();
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    return this.#clock.after(delayMs, run);
+  }
+
+  /** Holds the time until `release`: for what is done without waiting for anything. */
+  hold(): void {
+    this.#heldUnixMs = this.#clock.unixMs();
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+  }
+}
+
 interface VirtualTimer {
   readonly atMs: number;
   readonly order: number;

@@ -7,13 +7,15 @@ import {
   endpointFacts,
   type ExactPrefixes,
   LearnedFigures,
+  type PrefixChain,
   PrefixLedger,
   Router,
   type RoutePolicy,
   type RouteRequest,
   tokenChain,
+  type WorkloadRule,
 } from '@millrace/routing';
-import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
+import { assertDefined, type Clock, HeldClock, type Prng } from '@millrace/stdx';
 import type { EndpointModel } from '../engines/identify.ts';
 import { qualityTierOf } from '../engines/quantization.ts';
 import { Dispatch, type DispatchBooks } from './dispatch.ts';
@@ -53,12 +55,21 @@ export interface DecisionRecorder {
   note(record: DecisionRecord): void;
 }
 
+const noChain: PrefixChain = { words: new Uint32Array(0), blockCount: 0 };
 /** Prompt tokens of another gateway's request, where only their number is known. */
 const tokensOfOthers = 256;
 
 /** Tokens are only estimated here: where no context seems long enough, the engine says whether the prompt fits. */
 function leniently(policy: RoutePolicy): RoutePolicy {
   return { ...policy, filters: policy.filters.filter((filter) => filter !== contextFilter) };
+}
+
+/** What is asked beside the prompt. */
+interface Asked {
+  readonly candidates: readonly Endpoint[];
+  readonly hints: RouteHints;
+  /** The prompt's tokens, where they are known. */
+  readonly tokens?: Int32Array | undefined;
 }
 
 /** Chooses the endpoint of a request by load and by which endpoint holds its prompt's beginning. */
@@ -74,6 +85,9 @@ export class EndpointRouter {
   readonly #blockSizes: Uint16Array;
   readonly #exact: ExactPrefixes;
   readonly #books: DispatchBooks;
+  readonly #clock: HeldClock;
+  /** What the next decision is made for: one object for all of them. */
+  readonly #request: Writable<RouteRequest> = blankRequest();
   #policy: RoutingPolicyName = 'prefix';
   #rules: RoutingRules = routingDefaults;
   #engineKinds: readonly string[] = [];
@@ -81,7 +95,8 @@ export class EndpointRouter {
   #routers: readonly Router[] | undefined;
 
   constructor(options: EndpointRouterOptions) {
-    const { clock, lane = 0 } = options;
+    const { lane = 0 } = options;
+    const clock = new HeldClock(options.clock);
     const memory = options.memory ?? createEndpointMemory({ ...options, lanesMax: 1 });
     const { table, ledger } = memory;
     this.#blockSizes = new Uint16Array(memory.blockSizes);
@@ -90,6 +105,7 @@ export class EndpointRouter {
       blockSizes: this.#blockSizes,
     };
     this.#options = options;
+    this.#clock = clock;
     this.#table = EndpointTable.open(table, clock, lane);
     this.#ledger = PrefixLedger.open(ledger, clock);
     this.#matched = new Int32Array(this.#ledger.endpointsMax);
@@ -113,50 +129,54 @@ export class EndpointRouter {
   }
 
   /** Sends a request on its way to one of `candidates`; undefined when none of them may take it. */
-  dispatch(
-    facts: PromptFacts,
-    model: string | undefined,
-    asked: {
-      readonly candidates: readonly Endpoint[];
-      readonly hints: RouteHints;
-      /** The prompt's tokens, where they are known. */
-      readonly tokens?: Int32Array | undefined;
-    },
-  ): Dispatch | undefined {
-    const { candidates, hints } = asked;
-    for (const endpoint of candidates) this.#reportLoad(endpoint);
+  dispatch(facts: PromptFacts, model: string | undefined, asked: Asked): Dispatch | undefined {
+    this.#clock.hold();
+    try {
+      return this.#dispatch(facts, model, asked);
+    } finally {
+      this.#clock.release();
+    }
+  }
+
+  #dispatch(facts: PromptFacts, model: string | undefined, asked: Asked): Dispatch | undefined {
+    const { candidates } = asked;
+    for (let at = 0; at < candidates.length; at++) this.#reportLoad(candidates[at] as Endpoint);
     const routers = this.#currentRouters();
-    const { className, engines } = this.#workloadOf(facts, asked);
-    const request: Writable<RouteRequest> = {
-      model: '',
-      promptTokens: facts.promptTokens,
-      outputTokensMax: facts.outputTokensMax,
-      chain: facts.chain,
-      tokensPerBlock: promptTokensPerBlock,
-    };
-    // Where all may take it there is nothing to compare, once for each of them.
-    if (candidates.length < this.#endpoints.length)
-      request.subset = candidates.map(({ options }) => options.name);
-    if (hints.sessionHash !== undefined) request.sessionHash = hints.sessionHash;
-    if (hints.qualityTierMin !== undefined) request.qualityTierMin = hints.qualityTierMin;
-    if (engines !== undefined) request.enginesPreferred = engines;
-    if (asked.tokens !== undefined) this.#addExact(request, candidates, asked.tokens);
-    const names = model === undefined ? candidates.flatMap(modelIds) : [model];
-    const decision = this.#decide(routers, request, names);
+    const rule = this.#ruleFor(facts, asked);
+    this.#fillRequest(facts, asked, rule);
+    const decision =
+      model === undefined
+        ? this.#decideAmong(routers, candidates.flatMap(modelIds))
+        : this.#decide(routers, model);
     if (decision?.kind !== 'picked') return undefined;
-    const { id } = decision.endpoint;
-    const endpoint = assertDefined(
-      candidates.find(({ options }) => options.name === id),
-      'a candidate is picked',
-    );
     const { cachedTokens, uncachedTokens } = decision;
     return new Dispatch(this.#books, {
-      endpoint,
+      endpoint: assertDefined(endpointOf(decision, candidates), 'a candidate is picked'),
       facts,
       cachedTokens,
       uncachedTokens,
-      className,
+      className: rule?.name,
     });
+  }
+
+  #fillRequest(facts: PromptFacts, asked: Asked, rule: WorkloadRule | undefined): void {
+    const { candidates, hints, tokens } = asked;
+    const { msPerCost } = this.#rules;
+    const request = this.#request;
+    request.promptTokens = facts.promptTokens;
+    request.outputTokensMax = facts.outputTokensMax;
+    request.chain = facts.chain;
+    // Where all may take it there is nothing to compare, once for each of them.
+    request.subset = areSame(candidates, this.#endpoints)
+      ? undefined
+      : candidates.map(({ options }) => options.name);
+    request.sessionHash = hints.sessionHash;
+    request.qualityTierMin = hints.qualityTierMin;
+    request.enginesPreferred =
+      rule === undefined
+        ? undefined
+        : this.#learned.order(rule, { engines: this.#engineKinds, msPerCost });
+    request.exact = tokens === undefined ? undefined : this.#exactOf(candidates, tokens);
   }
 
   /** Whether any endpoint tells what its cache holds. */
@@ -175,33 +195,34 @@ export class EndpointRouter {
   }
 
   /** The prompt by its tokens, in blocks of the size that the first endpoint has which tells of its own. */
-  #addExact(
-    request: Writable<RouteRequest>,
-    candidates: readonly Endpoint[],
-    tokens: Int32Array,
-  ): void {
+  #exactOf(candidates: readonly Endpoint[], tokens: Int32Array): RouteRequest['exact'] {
     const telling = this.tellingOf(candidates);
-    if (telling === undefined) return;
+    if (telling === undefined) return undefined;
     const blockSize = this.#blockSizes[telling.index] as number;
     const chain = tokenChain(tokens, blockSize, 0);
     this.#exact.ledger.noteUsed(chain);
-    request.exact = { chain, blockSize };
+    return { chain, blockSize };
   }
 
   /** Where the request goes as the first of these models that an endpoint may answer, by the strictest policy that lets one. */
-  #decide(
-    routers: readonly Router[],
-    request: Writable<RouteRequest>,
-    models: readonly string[],
-  ): Decision | undefined {
+  #decideAmong(routers: readonly Router[], models: readonly string[]): Decision | undefined {
     for (const router of routers) {
       for (const model of models) {
-        request.model = model;
-        const decision = router.route(request);
-        if (decision.kind !== 'picked') continue;
-        this.#record(router);
-        return decision;
+        const decision = this.#decide([router], model);
+        if (decision !== undefined) return decision;
       }
+    }
+    return undefined;
+  }
+
+  #decide(routers: readonly Router[], model: string): Decision | undefined {
+    this.#request.model = model;
+    for (let at = 0; at < routers.length; at++) {
+      const router = routers[at] as Router;
+      const decision = router.route(this.#request);
+      if (decision.kind !== 'picked') continue;
+      this.#record(router);
+      return decision;
     }
     return undefined;
   }
@@ -213,35 +234,33 @@ export class EndpointRouter {
     if (record !== undefined) recorder.note(record);
   }
 
-  /** The class of a request and the engines that suit it; where all engines are alike there is nothing to prefer. */
-  #workloadOf(
-    { chain, promptTokens, outputTokensMax }: PromptFacts,
-    asked: { readonly candidates: readonly Endpoint[]; readonly hints: RouteHints },
-  ): { readonly className: string | undefined; readonly engines: readonly string[] | undefined } {
-    if (this.#engineKinds.length < 2) return { className: undefined, engines: undefined };
-    const { workloads, msPerCost } = this.#rules;
-    const cachedBlocks = this.#ledger.match(chain, this.#matched);
-    const rule = classifyWorkload(
+  /** The class of a request; where all engines are alike there is nothing to tell apart. */
+  #ruleFor(facts: PromptFacts, asked: Asked): WorkloadRule | undefined {
+    if (this.#engineKinds.length < 2) return undefined;
+    const { chain, promptTokens, outputTokensMax } = facts;
+    return classifyWorkload(
       {
         promptTokens,
         outputTokensMax,
-        cachedShare: chain.blockCount === 0 ? 0 : cachedBlocks / chain.blockCount,
+        cachedShare: this.#cachedShareOf(chain),
         concurrency: asked.candidates.reduce(
           (sum, { index }) => sum + this.#table.concurrencyOf(index),
           0,
         ),
         isLatencyCritical: asked.hints.isLatencyCritical,
       },
-      workloads,
+      this.#rules.workloads,
     );
-    const engines = this.#learned.order(rule, { engines: this.#engineKinds, msPerCost });
-    return { className: rule.name, engines };
+  }
+
+  #cachedShareOf(chain: PrefixChain): number {
+    if (chain.blockCount === 0) return 0;
+    return this.#ledger.match(chain, this.#matched) / chain.blockCount;
   }
 
   /** What discovery found may have changed since the routers were made. */
   #currentRouters(): readonly Router[] {
-    const isCurrent = this.#endpoints.every(({ models }, at) => models === this.#modelsRouted[at]);
-    if (this.#routers !== undefined && isCurrent) return this.#routers;
+    if (this.#routers !== undefined && this.#areModelsRouted()) return this.#routers;
     this.#modelsRouted = this.#endpoints.map(({ models }) => models);
     const parts = {
       endpoints: this.#endpoints.map((endpoint) => this.#factsOf(endpoint)),
@@ -256,6 +275,13 @@ export class EndpointRouter {
       (each) => new Router({ ...parts, policy: each }),
     );
     return this.#routers;
+  }
+
+  #areModelsRouted(): boolean {
+    const [endpoints, routed] = [this.#endpoints, this.#modelsRouted];
+    for (let at = 0; at < endpoints.length; at++)
+      if ((endpoints[at] as Endpoint).models !== routed[at]) return false;
+    return true;
   }
 
   #factsOf(endpoint: Endpoint): ReturnType<typeof endpointFacts> {
@@ -278,12 +304,46 @@ export class EndpointRouter {
   /** What an engine says waits there beyond our own requests. */
   #reportLoad(endpoint: Endpoint): void {
     const { load, index } = endpoint;
-    const told = (load?.running ?? 0) + (load?.waiting ?? 0);
-    const others = Math.max(0, told - this.#table.concurrencyOf(index));
+    const told = load === undefined ? 0 : (load.running ?? 0) + (load.waiting ?? 0);
+    const others = told === 0 ? 0 : Math.max(0, told - this.#table.concurrencyOf(index));
     this.#table.report(index, 'waitingTokens', others * tokensOfOthers);
   }
 }
 
 function modelIds(endpoint: Endpoint): readonly string[] {
   return endpoint.models.map(({ id }) => id);
+}
+
+function blankRequest(): Writable<RouteRequest> {
+  return {
+    model: '',
+    promptTokens: 0,
+    outputTokensMax: 0,
+    chain: noChain,
+    tokensPerBlock: promptTokensPerBlock,
+    subset: undefined,
+    sessionHash: undefined,
+    qualityTierMin: undefined,
+    enginesPreferred: undefined,
+    exact: undefined,
+  };
+}
+
+function areSame(some: readonly Endpoint[], others: readonly Endpoint[]): boolean {
+  if (some === others) return true;
+  if (some.length !== others.length) return false;
+  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
+  return true;
+}
+
+function endpointOf(
+  { endpoint: picked }: Extract<Decision, { readonly kind: 'picked' }>,
+  candidates: readonly Endpoint[],
+): Endpoint | undefined {
+  for (let at = 0; at < candidates.length; at++) {
+    const candidate = candidates[at] as Endpoint;
+    if (candidate.index === picked.index && candidate.options.name === picked.id) return candidate;
+  }
+  // One of this name that a new configuration gave another place.
+  return candidates.find(({ options }) => options.name === picked.id);
 }

@@ -82,7 +82,7 @@ export class EndpointTry implements BodyWatcher {
     if (end === 'whole') {
       const usage = this.#usage();
       if (usage !== undefined) this.#dispatch.noteUsage(usage);
-      this.#dispatch.noteWhole(this.#tookMs(), usage);
+      if (this.#dispatch.isMeasured) this.#dispatch.noteWhole(this.#tookMs(), usage);
     }
     this.#release();
   }

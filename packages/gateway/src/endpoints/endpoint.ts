@@ -91,7 +91,6 @@ export function openEndpoint(
 ): Endpoint {
   const address = addressOf(options.url);
   const vitals = parts.memory === undefined ? undefined : vitalsOf(parts.memory, parts.index);
-  const load = new SharedLoad(vitals?.load);
   const backend = new HttpBackend({
     address: () => address,
     unavailable: () => undefined,
@@ -101,7 +100,7 @@ export function openEndpoint(
     authorization: options.authorization,
     clock: parts.clock,
   });
-  return {
+  return new OpenedEndpoint({
     options,
     index: parts.index,
     backend,
@@ -110,18 +109,45 @@ export function openEndpoint(
       answerBytesMax: parts.bounds.translatedBytesMax,
     }),
     health: new EndpointHealth(parts.bounds, vitals?.health),
-    kind: options.kind ?? 'openai',
-    models: [],
-    get load() {
-      return load.read();
+    sharedLoad: new SharedLoad(vitals?.load),
+  });
+}
+
+/** A class, so that all endpoints have one shape: each request reads them, with many of them one after another. */
+class OpenedEndpoint implements Endpoint {
+  readonly options: EndpointOptions;
+  readonly index: number;
+  readonly backend: HttpBackend;
+  readonly answering: Backend;
+  readonly health: EndpointHealth;
+  kind: EngineKind;
+  models: readonly EndpointModel[] = [];
+  missingMetrics: readonly string[] = [];
+  cacheTokens: number | undefined = undefined;
+  activeCount = 0;
+  readonly #load: SharedLoad;
+
+  constructor(
+    parts: Pick<Endpoint, 'options' | 'index' | 'backend' | 'answering' | 'health'> & {
+      readonly sharedLoad: SharedLoad;
     },
-    set load(told) {
-      load.write(told);
-    },
-    missingMetrics: [],
-    cacheTokens: undefined,
-    activeCount: 0,
-  };
+  ) {
+    this.options = parts.options;
+    this.index = parts.index;
+    this.backend = parts.backend;
+    this.answering = parts.answering;
+    this.health = parts.health;
+    this.kind = parts.options.kind ?? 'openai';
+    this.#load = parts.sharedLoad;
+  }
+
+  get load(): EngineLoad | undefined {
+    return this.#load.read();
+  }
+
+  set load(told: EngineLoad | undefined) {
+    this.#load.write(told);
+  }
 }
 
 function batched(
