@@ -125,4 +125,5 @@ export { type BodyScan, scanBody } from './scan/scan-body.ts';
 export type { ScannedField } from './scan/scanned-field.ts';
 export type { ByteRange, JsonKind, ScannedBody } from './scan/scanned-body.ts';
 export type { ScanProblem, ScanProblemCode } from './scan/scan-problem.ts';
-export { type StreamUsage, StreamWatcher } from './watch/stream-watcher.ts';
+export type { StreamUsage } from './watch/event-reader.ts';
+export { StreamWatcher } from './watch/stream-watcher.ts';

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { type StreamUsage, StreamWatcher } from './stream-watcher.ts';
+import type { StreamUsage } from './event-reader.ts';
+import { EventPatterns } from './event-patterns.ts';
+import { StreamWatcher } from './stream-watcher.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -78,9 +80,13 @@ function usageOf(told: Json): StreamUsage {
   };
 }
 
-function watched(text: string, cuts: readonly number[]): object {
+function watched(
+  text: string | Buffer,
+  cuts: readonly number[],
+  patterns = new EventPatterns(),
+): object {
   const bytes = Buffer.from(text);
-  const watcher = new StreamWatcher();
+  const watcher = new StreamWatcher(patterns);
   let from = 0;
   for (const cut of [
     ...cuts.filter((cut) => cut < bytes.length).toSorted((a, b) => a - b),
@@ -167,6 +173,100 @@ test('finds what a parser finds, however the stream is cut', () => {
       },
     ),
     { numRuns: 500 },
+  );
+});
+
+interface Change {
+  readonly at: number;
+  readonly byte: number;
+  readonly kind: string;
+}
+
+/** A change of one byte of a stream: another in its place, before it, or none. */
+const change: fc.Arbitrary<Change> = fc.record({
+  at: fc.nat(800),
+  byte: fc.constantFrom(...Buffer.from('"\\u{}[],:-+.eE019 \n\r\tx\u0000')),
+  kind: fc.constantFrom('replace', 'insert', 'remove'),
+});
+
+function changed(bytes: Buffer, changes: readonly Change[]): Buffer {
+  let all = bytes;
+  for (const { at, byte, kind } of changes) {
+    const index = at % (all.length + 1);
+    const rest = all.subarray(kind === 'insert' ? index : index + 1);
+    const between = kind === 'remove' ? [] : [byte];
+    all = Buffer.concat([all.subarray(0, index), Buffer.from(between), rest]);
+  }
+  return all;
+}
+
+/** Events in which a text stands at each S, and a number at each N. */
+const templates = [
+  '{"id":S,"created":N,"choices":[{"index":N,"delta":{"content":S},"finish_reason":null}]}',
+  '{"choices":[{"text":S,"logprobs":{"x":[S,N,N]}},{"delta":{"reasoning":S,"role":S}}]}',
+  '{"choices":[{"delta":{"tool_calls":[S,N],"content":null}}],"error":null,"usage":N}',
+  '{"choices":[{"text":S}],"choices":[{"delta":{"refusal":S,"tool_calls":[]}}]}',
+  '{"timings":{"cache_n":N,"prompt_n":S},"choices":[{"finish_reason":N,"text":S}]}',
+  '{"ch\\u006fices":[{"delta":S,"text":S,"content":S}],"content":S}',
+  '{"choices":{"text":S},"error":S,"usage":{"prompt_tokens":N}}',
+  '[{"choices":[{"text":S}]},N]',
+  'S',
+];
+const rawText = fc.oneof(
+  { weight: 4, arbitrary: fc.string().map((one) => JSON.stringify(one)) },
+  fc.constantFrom(
+    '""',
+    '"\\n"',
+    '"\\u00e9\\""',
+    '"ü"',
+    '"a\tb"',
+    '"\\x"',
+    '"\\u12g4"',
+    '"',
+    'null',
+  ),
+);
+const rawNumber = fc.oneof(
+  { weight: 4, arbitrary: fc.nat().map(String) },
+  fc.constantFrom('0', '-0', '1.25', '2e9', '-3E-07', '01', '-', '1.', '1e', '.5', 'null'),
+);
+const alikeLines = fc
+  .tuple(
+    fc.constantFrom(...templates),
+    fc.array(fc.tuple(fc.array(rawText), fc.array(rawNumber)), { minLength: 1, maxLength: 6 }),
+  )
+  .map(([template, all]) =>
+    all.map(([texts, numbers]) => {
+      const filled = template
+        .replaceAll('S', () => texts.pop() ?? '"same"')
+        .replaceAll('N', () => numbers.pop() ?? '7');
+      return `data: ${filled}`;
+    }),
+  );
+
+test('finds by patterns what it finds by reading each event, whatever is changed and however it is cut', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.oneof(
+          alikeLines,
+          line.map((one) => [one]),
+        ),
+        { maxLength: 6 },
+      ),
+      fc.array(change, { maxLength: 2 }),
+      fc.array(fc.nat(2000), { maxLength: 8 }),
+      (lines, changes, cuts) => {
+        const text = lines.flat().map((one) => `${one}\n\n`);
+        const stream = changed(Buffer.from(text.join('')), changes);
+        const patterns = new EventPatterns();
+        const found = watched(stream, [], new EventPatterns(0));
+        assert.deepEqual(watched(stream, cuts, patterns), found);
+        // The second time all patterns are there.
+        assert.deepEqual(watched(stream, [], patterns), found);
+      },
+    ),
+    { numRuns: 2000 },
   );
 });
 
