@@ -1,5 +1,6 @@
 import { apiError, type ApiError } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
+import { SharedHeads } from '../http1/known-head.ts';
 import { DeadlineQueue } from '../net/deadlines.ts';
 import { SharedOutput } from '../net/socket-writer.ts';
 import type { Backend, BackendRequest, TakeAnswer } from './backend.ts';
@@ -34,6 +35,7 @@ const readBytes = 64 * 1024;
 export class HttpBackend implements Backend, Disposable, ConnectionOwner {
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(readBytes);
   readonly output: SharedOutput = new SharedOutput();
+  readonly knownHeads: SharedHeads = new SharedHeads();
   tlsSession: Buffer | undefined;
   readonly #options: HttpBackendOptions;
   readonly #connecting: DeadlineQueue;

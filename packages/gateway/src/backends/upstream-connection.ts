@@ -2,7 +2,9 @@ import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '@millrace/stdx';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
+import type { SharedHeads } from '../http1/known-head.ts';
 import { ResponseParser } from '../http1/response-parser.ts';
+import { FieldName } from '../messages/field-name.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
 import { Deadline } from '../net/deadlines.ts';
 import { HeadReader } from '../net/head-reader.ts';
@@ -11,6 +13,7 @@ import type { BackendAddress } from './backend-address.ts';
 import { type ExchangeCarrier, garbled, type UpstreamExchange } from './upstream-exchange.ts';
 
 const keyHeader = ['authorization'];
+const contentLengthName = new FieldName('content-length');
 /** An answer's head may have so many headers and bytes. */
 const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
 
@@ -18,6 +21,7 @@ const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
 export interface ConnectionOwner {
   readonly readBuffer: Buffer;
   readonly output: SharedOutput;
+  readonly knownHeads: SharedHeads;
   /** Value of the header `authorization` that is sent in place of a request's own. */
   readonly authorization: string | undefined;
   /** Certificates that an engine's own must be signed by, in PEM; undefined: those of the system. */
@@ -46,7 +50,7 @@ export class UpstreamConnection implements ExchangeCarrier {
   /** What stands before each target, and the end of the first line with the connection's own fields. */
   readonly #pathPrefix: string;
   readonly #ownLines: Buffer;
-  readonly #head = new HeadReader(new ResponseParser(headBounds));
+  readonly #head: HeadReader<ResponseParser>;
   readonly #decoder = new ChunkedDecoder();
   #exchange: UpstreamExchange | undefined;
   #hasAnswerBegun = false;
@@ -55,6 +59,7 @@ export class UpstreamConnection implements ExchangeCarrier {
   constructor(address: BackendAddress, owner: ConnectionOwner) {
     this.address = address;
     this.#owner = owner;
+    this.#head = new HeadReader(new ResponseParser(headBounds), owner.knownHeads);
     this.connectDeadline = new Deadline(() => this.#giveUp('it took too long to connect'));
     this.idleDeadline = new Deadline(() => this.destroy());
     this.#socket = openSocket(address, owner, (length) => this.#read(length));
@@ -122,11 +127,7 @@ export class UpstreamConnection implements ExchangeCarrier {
     writer.text(target);
     writer.bytes(this.#ownLines);
     fields.writeTo(writer);
-    if (!isBodyless) {
-      writer.text('content-length: ');
-      writer.text(String(body.length));
-      writer.text('\r\n');
-    }
+    if (!isBodyless) writer.line(contentLengthName.start, String(body.length));
     writer.text('\r\n');
     if (body.length > 0) writer.ownedBytes(body);
     writer.flush();

@@ -1,11 +1,15 @@
 import { statusLine } from '../http1/status-texts.ts';
+import { FieldName } from '../messages/field-name.ts';
 import type { BodyEnd, BodySink } from '../messages/body.ts';
 import type { SocketWriter } from '../net/socket-writer.ts';
 import type { AnswerHead } from './exchange.ts';
 
+const requestIdName = new FieldName('x-request-id');
+const contentLengthName = new FieldName('content-length');
+
 /** What of its request an answer must heed. */
 export interface AnswerSettings {
-  readonly dateLine: string;
+  readonly dateLine: Buffer;
   /** Whether the connection goes on behind it. */
   readonly isKeptAlive: boolean;
   readonly isHead: boolean;
@@ -33,15 +37,10 @@ export class AnswerWriter implements BodySink {
     const { status, headers, requestId } = head;
     const writer = this.#writer;
     this.#frame(head, settings);
-    writer.text(statusLine(status));
+    writer.bytes(statusLine(status));
     headers.writeTo(writer);
-    // Texts are written one by one: put together they would be copied once more.
-    if (!headers.has('date')) writer.text(settings.dateLine);
-    if (requestId !== '') {
-      writer.text('x-request-id: ');
-      writer.text(requestId);
-      writer.text('\r\n');
-    }
+    if (!headers.has('date')) writer.bytes(settings.dateLine);
+    if (requestId !== '') writer.line(requestIdName.start, requestId);
     this.#writeFraming(head);
     writer.text(this.isLast ? 'connection: close\r\n\r\n' : '\r\n');
     return this;
@@ -61,9 +60,7 @@ export class AnswerWriter implements BodySink {
     if (this.#isChunked) return writer.text('transfer-encoding: chunked\r\n');
     // An answer to HEAD, and 304, tell the length of the body that there would be; 204 tells none.
     if (byteLength === undefined || (status !== 304 && !mayHaveBody(status))) return;
-    writer.text('content-length: ');
-    writer.text(String(byteLength));
-    writer.text('\r\n');
+    writer.line(contentLengthName.start, String(byteLength));
   }
 
   write(piece: Buffer): void {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { apiError, type ApiError, requestTimeout } from '@millrace/openai';
 import { errorBodyFor, errorHeadersFor } from '../apis/api-errors.ts';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
+import type { SharedHeads } from '../http1/known-head.ts';
 import { RequestParser } from '../http1/request-parser.ts';
 import type { BodySink } from '../messages/body.ts';
 import { Cancellation } from '../messages/cancellation.ts';
@@ -21,10 +22,11 @@ export interface ClientSide {
   readonly handler: RequestHandler;
   readonly bounds: GatewayBounds;
   readonly output: SharedOutput;
+  readonly knownHeads: SharedHeads;
   readonly room: BodyRoom;
   readonly isDraining: boolean;
   /** A line `date: …`, for answers that bring none. */
-  readonly dateLine: string;
+  readonly dateLine: Buffer;
   readonly idling: DeadlineQueue;
   readonly heads: DeadlineQueue;
   readonly requests: DeadlineQueue;
@@ -63,7 +65,7 @@ export class ClientConnection implements Responder {
     const bounds = { targetBytesMax, fieldBytesMax: headerBytesMax, fieldsMax: headersMax };
     this.#socket = socket;
     this.#side = side;
-    this.#head = new HeadReader(new RequestParser(bounds));
+    this.#head = new HeadReader(new RequestParser(bounds), side.knownHeads);
     this.#body = new RequestBody(new ChunkedDecoder(), {
       bytesMax: bodyBytesMax,
       room: side.room,

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '@millrace/stdx';
+import { SharedHeads } from '../http1/known-head.ts';
 import { adoptSocket } from '../net/adopt-socket.ts';
 import { DeadlineQueue } from '../net/deadlines.ts';
 import { SharedOutput } from '../net/socket-writer.ts';
@@ -17,6 +18,7 @@ export class ClientListener implements ClientSide, Disposable {
   readonly handler: Pipeline;
   readonly bounds: GatewayBounds;
   readonly output: SharedOutput = new SharedOutput();
+  readonly knownHeads: SharedHeads = new SharedHeads();
   readonly room: BodyRoom;
   readonly idling: DeadlineQueue;
   readonly heads: DeadlineQueue;
@@ -25,7 +27,7 @@ export class ClientListener implements ClientSide, Disposable {
   readonly #clock: Clock;
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBytes);
   readonly #connections = new Set<ClientConnection>();
-  #dateLine = '';
+  #dateLine = Buffer.alloc(0);
   #dateSecond = -1;
   #onEmpty: (() => void) | undefined;
 
@@ -63,14 +65,14 @@ export class ClientListener implements ClientSide, Disposable {
     return this.handler.isDraining;
   }
 
-  get dateLine(): string {
+  get dateLine(): Buffer {
     const nowMs = this.#clock.unixMs();
     const second = Math.floor(nowMs / 1000);
     if (second !== this.#dateSecond) {
       this.#dateSecond = second;
       // The time is the clock's own; it is only written out here.
       // oxlint-disable-next-line no-restricted-globals
-      this.#dateLine = `date: ${new Date(nowMs).toUTCString()}\r\n`;
+      this.#dateLine = Buffer.from(`date: ${new Date(nowMs).toUTCString()}\r\n`);
     }
     return this.#dateLine;
   }

@@ -10,9 +10,39 @@ const memoryStep = 256;
 const shortBytesMax = 16;
 const noBytes = Buffer.alloc(0);
 
+/** Of heads that several connections bring, so many are kept; the oldest goes for the next. */
+const sharedMax = 64;
+
 /** A head that a parser has read, and how long it is. */
 export interface ReadHead extends ParsedHead {
   readonly length: number;
+}
+
+/** A head that came again: its bytes, where the length of the body stands in them, and its fields. */
+interface SharedHead {
+  readonly bytes: Buffer;
+  readonly length: number;
+  readonly lengthEnd: number;
+  readonly headers: HeaderBlock;
+}
+
+/** Heads that came again, for all connections that bring the same: what is looked at often is near, and there once. */
+export class SharedHeads {
+  readonly #byText = new Map<string, SharedHead>();
+
+  /** The head with this text, whatever length of a body is told in it; made where there is none. */
+  find(text: string, create: () => SharedHead): SharedHead {
+    const known = this.#byText.get(text);
+    if (known !== undefined) return known;
+    if (this.#byText.size >= sharedMax)
+      for (const oldest of this.#byText.keys()) {
+        this.#byText.delete(oldest);
+        break;
+      }
+    const made = create();
+    this.#byText.set(text, made);
+    return made;
+  }
 }
 
 /**
@@ -22,7 +52,7 @@ export interface ReadHead extends ParsedHead {
  * connection is not kept: many have no second.
  */
 export class KnownHead {
-  #bytes = noBytes;
+  #bytes: Buffer = noBytes;
   /** 0: none is known. */
   #length = 0;
   /** Where the length of the body stands in it; -1: nowhere. */
@@ -30,6 +60,11 @@ export class KnownHead {
   #lengthEnd = -1;
   #headers: HeaderBlock | undefined;
   #isFirst = true;
+  readonly #heads: SharedHeads;
+
+  constructor(heads: SharedHeads) {
+    this.#heads = heads;
+  }
 
   /** The fields that travel on, of a head that was known. */
   get headers(): HeaderBlock | undefined {
@@ -62,7 +97,7 @@ export class KnownHead {
     const prefixLength = hasLength ? this.#lengthStart : this.#length;
     if (!this.#isEqual(bytes, [start, end], [0, prefixLength])) return false;
     if (hasLength) return this.#isSameBehind(head, bytes, [start + prefixLength, end]);
-    this.#headers ??= sharedFieldBlock(head, this.#bytes);
+    if (this.#headers === undefined) this.#share(head);
     return true;
   }
 
@@ -78,13 +113,30 @@ export class KnownHead {
     const digits = at - start;
     if (digits === 0 || digits > lengthDigitsMax) return false;
     if (!this.#isEqual(bytes, [at, end], [this.#lengthEnd, this.#length])) return false;
-    this.#headers ??= sharedFieldBlock(head, this.#bytes);
+    if (this.#headers === undefined) this.#share(head);
     const { fields, framing } = head;
     const shift = digits - (framing.lengthEnd - framing.lengthStart);
     if (shift !== 0 && !fields.shift(framing.lengthEnd, shift)) return false;
     framing.lengthEnd += shift;
     framing.contentLength = contentLength;
     return true;
+  }
+
+  /** What came twice is likely to come again, here and elsewhere. */
+  #share(head: ReadHead): void {
+    const [bytes, length, lengthEnd] = [this.#bytes, this.#length, this.#lengthEnd];
+    const prefixLength = this.#lengthStart === -1 ? length : this.#lengthStart;
+    const behind = this.#lengthStart === -1 ? length : lengthEnd;
+    // No head has a zero byte: where its length stands is told, too.
+    const text = `${bytes.toString('latin1', 0, prefixLength)}\0${bytes.toString('latin1', behind, length)}`;
+    const shared = this.#heads.find(text, () => {
+      const headers = sharedFieldBlock(head, bytes);
+      return { bytes, length, lengthEnd, headers };
+    });
+    this.#bytes = shared.bytes;
+    this.#length = shared.length;
+    this.#lengthEnd = shared.lengthEnd;
+    this.#headers = shared.headers;
   }
 
   /** Whether bytes begin with what stands in the known head between `from` and `to`. */

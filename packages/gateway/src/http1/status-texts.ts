@@ -1,11 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 
-const lines: readonly string[] = Array.from(
-  { length: 600 },
-  (_, status) => `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`,
+const lines: readonly Buffer[] = Array.from({ length: 600 }, (_, status) =>
+  Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`),
 );
 
 /** The first line of an answer. */
-export function statusLine(status: number): string {
-  return lines[status] ?? `HTTP/1.1 ${status} \r\n`;
+export function statusLine(status: number): Buffer {
+  return lines[status] ?? Buffer.from(`HTTP/1.1 ${status} \r\n`);
 }

@@ -1,31 +1,31 @@
 import { assert } from '@millrace/stdx';
 import { FieldLines, type RangeWriter } from './field-lines.ts';
+import { FieldName } from './field-name.ts';
 
 // What would end a line, or make another of it; text beyond Latin-1 is not what a header carries.
 // oxlint-disable-next-line no-control-regex
 const forbiddenInValue = /[\u0000-\u0008\u000a-\u001f\u007f\u0100-\uffff]/;
-const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const none: readonly string[] = [];
+const noNames: readonly FieldName[] = [];
 
 /** Field values by name; names are in lower case. */
 export type FieldValues = Readonly<Record<string, string | readonly string[]>>;
 
-/** Takes a header's bytes and text. */
+/** Takes headers as bytes, or as the start of a line and the value behind it. */
 export interface HeaderWriter extends RangeWriter {
-  text(text: string): void;
+  line(start: Buffer, value: string): void;
 }
 
 /** Fields that take the place of others, the same in many messages but for their values. */
 export class HeaderEdit {
   /** The fields that come. */
-  readonly names: readonly string[];
+  readonly names: readonly FieldName[];
   /** Those that go, in lower case: all of these names, too. */
   readonly removed: readonly string[];
 
   /** Names to be removed are in lower case. A name that HTTP does not know is a bug. */
   constructor(names: readonly string[], removed: readonly string[] = none) {
-    for (const name of names) assertName(name);
-    this.names = names;
+    this.names = names.map((name) => new FieldName(name));
     this.removed = [...names.map((name) => name.toLowerCase()), ...removed];
   }
 }
@@ -40,12 +40,12 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
 
   readonly #lines: FieldLines;
   /** Names and values of what was added. */
-  readonly #names: readonly string[];
+  readonly #names: readonly FieldName[];
   readonly #values: readonly string[];
 
   constructor(
     lines: FieldLines,
-    names: readonly string[] = none,
+    names: readonly FieldName[] = noNames,
     values: readonly string[] = none,
   ) {
     this.#lines = lines;
@@ -63,7 +63,7 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
     let found = this.#lines.get(name);
     const names = this.#names;
     for (let at = 0; at < names.length; at++) {
-      if (!isName(names[at] as string, name)) continue;
+      if (!isName(names[at] as FieldName, name)) continue;
       const value = this.#values[at] as string;
       found = found === undefined ? value : `${found}, ${value}`;
     }
@@ -72,7 +72,7 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
 
   has(name: string): boolean {
     const names = this.#names;
-    for (let at = 0; at < names.length; at++) if (isName(names[at] as string, name)) return true;
+    for (let at = 0; at < names.length; at++) if (isName(names[at] as FieldName, name)) return true;
     return this.#lines.has(name);
   }
 
@@ -93,14 +93,15 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
     const lines = this.#lines.without(names);
     if (!isAnyAdded(this.#names, names))
       return lines === this.#lines ? this : new HeaderBlock(lines, this.#names, this.#values);
-    const isKept = (_: string, at: number): boolean => !isAmong(this.#names[at] as string, names);
+    const isKept = (_: unknown, at: number): boolean =>
+      !isAmong(this.#names[at] as FieldName, names);
     return new HeaderBlock(lines, this.#names.filter(isKept), this.#values.filter(isKept));
   }
 
   /** This block after an edit, with a value for each of its names. A value that HTTP does not know is a bug. */
   edit({ names, removed }: HeaderEdit, values: readonly string[]): HeaderBlock {
     for (let at = 0; at < names.length; at++)
-      assertValue(names[at] as string, values[at] as string);
+      assertValue(names[at] as FieldName, values[at] as string);
     const rest = this.without(removed);
     return rest.#names.length === 0
       ? new HeaderBlock(rest.#lines, names, values)
@@ -110,13 +111,8 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
   /** Writes the fields as they are sent. */
   writeTo(writer: HeaderWriter): void {
     this.#lines.writeTo(writer);
-    // Texts are written one by one: put together they would be copied once more.
-    for (let at = 0; at < this.#names.length; at++) {
-      writer.text(this.#names[at] as string);
-      writer.text(': ');
-      writer.text(this.#values[at] as string);
-      writer.text('\r\n');
-    }
+    for (let at = 0; at < this.#names.length; at++)
+      writer.line((this.#names[at] as FieldName).start, this.#values[at] as string);
   }
 
   /** The fields as they are sent, for those who need them in one piece. */
@@ -125,7 +121,7 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
     this.writeTo({
       bytes: (bytes) => void pieces.push(bytes),
       range: (bytes, start, end) => void pieces.push(bytes.subarray(start, end)),
-      text: (text) => void pieces.push(Buffer.from(text, 'latin1')),
+      line: (start, value) => void pieces.push(start, Buffer.from(`${value}\r\n`, 'latin1')),
     });
     return Buffer.concat(pieces);
   }
@@ -133,32 +129,27 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
   *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
     yield* this.#lines;
     for (let at = 0; at < this.#names.length; at++)
-      yield [(this.#names[at] as string).toLowerCase(), this.#values[at] as string];
+      yield [(this.#names[at] as FieldName).text.toLowerCase(), this.#values[at] as string];
   }
 }
 
 /** Whether one of the names that were added is one of `names`. */
-function isAnyAdded(added: readonly string[], names: readonly string[]): boolean {
-  for (let at = 0; at < added.length; at++) if (isAmong(added[at] as string, names)) return true;
+function isAnyAdded(added: readonly FieldName[], names: readonly string[]): boolean {
+  for (let at = 0; at < added.length; at++) if (isAmong(added[at] as FieldName, names)) return true;
   return false;
 }
 
-function isAmong(added: string, names: readonly string[]): boolean {
+function isAmong(added: FieldName, names: readonly string[]): boolean {
   for (let at = 0; at < names.length; at++) if (isName(added, names[at] as string)) return true;
   return false;
 }
 
 /** Whether a name that was added, however it is written, is `name`. */
-function isName(added: string, name: string): boolean {
-  return added === name || (added.length === name.length && added.toLowerCase() === name);
+function isName({ text }: FieldName, name: string): boolean {
+  return text === name || (text.length === name.length && text.toLowerCase() === name);
 }
 
-function assertName(name: string): void {
-  if (!tokenPattern.test(name))
-    assert(false, `a header's name is a token, not ${JSON.stringify(name)}`);
-}
-
-function assertValue(name: string, value: string): void {
+function assertValue({ text }: FieldName, value: string): void {
   if (forbiddenInValue.test(value))
-    assert(false, `the header ${name} has a value that cannot be sent`);
+    assert(false, `the header ${text} has a value that cannot be sent`);
 }

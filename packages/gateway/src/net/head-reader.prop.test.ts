@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { fieldBlock } from '../http1/field-block.ts';
 import type { Progress } from '../http1/field-parser.ts';
+import { SharedHeads } from '../http1/known-head.ts';
 import { RequestParser } from '../http1/request-parser.ts';
 import { ResponseParser } from '../http1/response-parser.ts';
 import type { HeaderBlock } from '../messages/header-block.ts';
@@ -60,7 +61,7 @@ const answer = headOf(
     fc.constantFrom('HTTP/1.1 100 Continue', 'HTTP/1.1 404 No', 'HTTP/1.0 200 OK'),
   ),
 );
-const heads = (one: fc.Arbitrary<string>) =>
+const headsOf = (one: fc.Arbitrary<string>) =>
   fc.array(fc.tuple(one, fc.option(fc.nat(90), { freq: 2, nil: undefined })), {
     minLength: 3,
     maxLength: 8,
@@ -97,9 +98,10 @@ function readAnew(parser: Parser, bytes: Buffer): unknown {
 /** Reads heads one behind another as a connection brings them; answers how many of them were known. */
 function readInTurn(
   create: () => Parser,
+  heads: SharedHeads,
   all: readonly (readonly [text: string, cut: number | undefined])[],
 ): number {
-  const reader = new HeadReader(create());
+  const reader = new HeadReader(create(), heads);
   // All that comes stands in the same memory, one after another.
   const memory = Buffer.alloc(400);
   const kept: { readonly block: HeaderBlock; readonly text: string }[] = [];
@@ -138,8 +140,10 @@ for (const [what, create, one] of [
 ] as const)
   test(`heads of ${what} are told the same, whether the one before was alike or not`, () => {
     let knownCount = 0;
+    // What other connections brought is there for those behind them.
+    const heads = new SharedHeads();
     fc.assert(
-      fc.property(heads(one), (all) => void (knownCount += readInTurn(create, all))),
+      fc.property(headsOf(one), (all) => void (knownCount += readInTurn(create, heads, all))),
       { numRuns: 1500 },
     );
     assert.ok(knownCount > 100, `${knownCount} heads were known`);
@@ -154,7 +158,7 @@ function takeOne(reader: HeadReader<RequestParser>, text: string): HeaderBlock {
 }
 
 test('a head is known from its third time on, and its fields are then the same ones', () => {
-  const reader = new HeadReader(new RequestParser(bounds));
+  const reader = new HeadReader(new RequestParser(bounds), new SharedHeads());
   const known = [1, 2, 3, 4].map(() => {
     const headers = takeOne(reader, usual);
     return { headers, isKnown: reader.isKnown };
@@ -173,7 +177,10 @@ test('a head is known from its third time on, and its fields are then the same o
 });
 
 test('a longer head than is kept is read anew each time', () => {
-  const reader = new HeadReader(new RequestParser({ ...bounds, fieldBytesMax: 10_000 }));
+  const reader = new HeadReader(
+    new RequestParser({ ...bounds, fieldBytesMax: 10_000 }),
+    new SharedHeads(),
+  );
   const long = usual.replace('X-Own: 1', `X-Own: ${'1'.repeat(5000)}`);
   for (let count = 0; count < 4; count++) {
     assert.equal(takeOne(reader, long).get('x-own')?.length, 5000);
@@ -182,7 +189,10 @@ test('a longer head than is kept is read anew each time', () => {
 });
 
 test('a head that grew beyond the bound is refused, though it was known before', () => {
-  const reader = new HeadReader(new RequestParser({ ...bounds, fieldBytesMax: 42 }));
+  const reader = new HeadReader(
+    new RequestParser({ ...bounds, fieldBytesMax: 42 }),
+    new SharedHeads(),
+  );
   for (let count = 0; count < 3; count++) takeOne(reader, usual);
   takeOne(reader, usual.replace('12', '123'));
   assert.equal(reader.isKnown, true);
@@ -190,4 +200,36 @@ test('a head that grew beyond the bound is refused, though it was known before',
   reader.reset();
   assert.equal(reader.take(grown, 0, grown.length), 'refused');
   assert.equal(reader.parser.refusal, 'fields-too-large');
+});
+
+test('connections that bring the same head have its fields in common, whatever lengths they tell', () => {
+  const heads = new SharedHeads();
+  const [one, other] = ['7', '1234567'].map((length) => {
+    const reader = new HeadReader(new RequestParser(bounds), heads);
+    for (let count = 0; count < 3; count++) takeOne(reader, usual.replace('12', length));
+    return reader;
+  });
+  assert.equal(one?.headers(), other?.headers());
+  for (const length of ['8', '123']) {
+    assert.equal(
+      takeOne(other as HeadReader<RequestParser>, usual.replace('12', length)),
+      one?.headers(),
+    );
+    assert.equal(other?.parser.framing.contentLength, Number(length));
+  }
+});
+
+test('of shared heads the oldest goes when there are too many', () => {
+  const heads = new SharedHeads();
+  const headersOf = (own: number): HeaderBlock => {
+    const reader = new HeadReader(new RequestParser(bounds), heads);
+    for (let count = 0; count < 2; count++)
+      takeOne(reader, usual.replace('X-Own: 1', `X-Own: ${own}`));
+    return takeOne(reader, usual.replace('X-Own: 1', `X-Own: ${own}`));
+  };
+  const first = headersOf(0);
+  assert.equal(headersOf(0), first);
+  for (let own = 1; own <= 64; own++) assert.equal(headersOf(own).get('x-own'), String(own));
+  assert.notEqual(headersOf(0), first);
+  assert.equal(first.get('x-own'), '0');
 });

@@ -1,6 +1,6 @@
 import { fieldBlock } from '../http1/field-block.ts';
 import type { Progress } from '../http1/field-parser.ts';
-import { KnownHead, type ReadHead } from '../http1/known-head.ts';
+import { KnownHead, type ReadHead, type SharedHeads } from '../http1/known-head.ts';
 import type { HeaderBlock } from '../messages/header-block.ts';
 
 /** A parser of heads. */
@@ -20,11 +20,13 @@ export class HeadReader<Parser extends HeadParser> {
   end = 0;
   /** Whether the head is the one before it, but for the length of its body. */
   isKnown = false;
-  readonly #known = new KnownHead();
+  readonly #known: KnownHead;
   #isBegun = false;
 
-  constructor(parser: Parser) {
+  /** `heads` are those that several connections bring. */
+  constructor(parser: Parser, heads: SharedHeads) {
     this.parser = parser;
+    this.#known = new KnownHead(heads);
     parser.reset();
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { carriageReturn, lineFeed } from '../http1/bytes.ts';
 import { LentMemory } from './spare-memory.ts';
 
 /** Room for what is written in one turn of the loop. */
@@ -41,8 +42,24 @@ export class SocketWriter {
     const output = this.#open(length);
     const { bytes, length: at } = output;
     output.length = at + length;
-    if (length > shortTextMax) bytes.write(text, at, 'latin1');
-    else for (let each = 0; each < length; each++) bytes[at + each] = text.charCodeAt(each);
+    putText(bytes, at, text);
+  }
+
+  /** Writes a header's line: its start up to the value, the value, in which every character is a byte, and its end. */
+  line(start: Buffer, value: string): void {
+    const length = start.length + value.length + 2;
+    if (length > outputBytes) {
+      this.bytes(start);
+      this.text(value);
+      return this.text('\r\n');
+    }
+    const output = this.#open(length);
+    const { bytes, length: at } = output;
+    output.length = at + length;
+    bytes.set(start, at);
+    putText(bytes, at + start.length, value);
+    bytes[at + length - 2] = carriageReturn;
+    bytes[at + length - 1] = lineFeed;
   }
 
   /** Writes bytes; they may change as soon as this returns. */
@@ -120,4 +137,9 @@ export class SocketWriter {
     }
     return output;
   }
+}
+
+function putText(bytes: Buffer, start: number, text: string): void {
+  if (text.length > shortTextMax) bytes.write(text, start, 'latin1');
+  else for (let at = 0; at < text.length; at++) bytes[start + at] = text.charCodeAt(at);
 }
