@@ -13,7 +13,15 @@ import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
 import type { GatewayBounds } from '../options.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { BodyRoom } from './body-room.ts';
-import type { Admission, AnswerHead, Exchange, RequestHandler, Responder } from './exchange.ts';
+import {
+  type Admission,
+  type AnswerHead,
+  type Exchange,
+  neverPaused,
+  type RequestHandler,
+  type Responder,
+  type Resumable,
+} from './exchange.ts';
 import { refusedRequest } from './refused-request.ts';
 import { RequestBody } from './request-body.ts';
 
@@ -30,6 +38,7 @@ export interface ClientSide {
   readonly idling: DeadlineQueue;
   readonly heads: DeadlineQueue;
   readonly requests: DeadlineQueue;
+  readonly answers: DeadlineQueue;
   readonly closings: DeadlineQueue;
   noteClosed(connection: ClientConnection): void;
 }
@@ -58,7 +67,7 @@ export class ClientConnection implements Responder {
   #headers = HeaderBlock.empty;
   #admission: Admission | undefined;
   #cancellation: Cancellation | undefined;
-  #onDrained: (() => void) | undefined;
+  #source: Resumable | undefined;
 
   constructor(socket: Socket, side: ClientSide) {
     const { targetBytesMax, headerBytesMax, headersMax, bodyBytesMax } = side.bounds;
@@ -74,7 +83,7 @@ export class ClientConnection implements Responder {
     this.#answer = new AnswerWriter(this.#writer, () => this.#noteAnswered());
     side.idling.set(this.#deadline);
     socket.setNoDelay(true);
-    socket.on('drain', () => this.#onDrained?.());
+    socket.on('drain', () => this.#source?.resume());
     // A half-closed connection is taken for a closed one: whoever has gone looks the same.
     socket.on('end', () => this.#noteGone());
     socket.on('error', () => this.#noteGone());
@@ -107,13 +116,13 @@ export class ClientConnection implements Responder {
   }
 
   answer(head: AnswerHead, body: Buffer): void {
-    const sink = this.begin(head, () => undefined);
+    const sink = this.begin(head, neverPaused);
     if (body.length > 0) sink.write(body);
     sink.end('whole');
   }
 
-  begin(head: AnswerHead, onDrained: () => void): BodySink {
-    this.#onDrained = onDrained;
+  begin(head: AnswerHead, source: Resumable): BodySink {
+    this.#source = source;
     const { dateLine, isDraining } = this.#side;
     const { parser } = this.#head;
     const isKeptAlive = parser.isKeptAlive && !isDraining && this.#state === 'answering';
@@ -184,7 +193,7 @@ export class ClientConnection implements Responder {
       );
     const { restStart } = this.#body;
     if (restStart < end) this.#ahead = Buffer.from(bytes.subarray(restStart, end));
-    this.#deadline.cancel();
+    this.#side.answers.set(this.#deadline);
     this.#state = 'answering';
     const cancellation = new Cancellation();
     this.#cancellation = cancellation;
@@ -201,7 +210,7 @@ export class ClientConnection implements Responder {
   }
 
   #noteAnswered(): void {
-    this.#onDrained = undefined;
+    this.#source = undefined;
     // Of a request that was given up somebody may still have the body.
     const isDone = !this.#answer.isBroken && this.#cancellation?.reason === undefined;
     if (isDone) this.#body.finish();
@@ -248,6 +257,7 @@ export class ClientConnection implements Responder {
     const { requestMsMax, headMsMax } = this.#side.bounds;
     if (this.#state === 'head') this.#refuse(requestTimeout(headMsMax));
     else if (this.#state === 'body') this.#refuse(requestTimeout(requestMsMax));
+    else if (this.#state === 'answering') this.#cancellation?.cancel('deadline');
     else this.destroy();
   }
 

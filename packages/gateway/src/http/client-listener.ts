@@ -23,6 +23,7 @@ export class ClientListener implements ClientSide, Disposable {
   readonly idling: DeadlineQueue;
   readonly heads: DeadlineQueue;
   readonly requests: DeadlineQueue;
+  readonly answers: DeadlineQueue;
   readonly closings: DeadlineQueue;
   readonly #clock: Clock;
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBytes);
@@ -40,6 +41,7 @@ export class ClientListener implements ClientSide, Disposable {
     this.idling = new DeadlineQueue(clock, bounds.idleMsMax);
     this.heads = new DeadlineQueue(clock, bounds.headMsMax);
     this.requests = new DeadlineQueue(clock, bounds.requestMsMax);
+    this.answers = new DeadlineQueue(clock, bounds.answerMsMax);
     this.closings = new DeadlineQueue(clock, closingMsMax);
   }
 
@@ -98,7 +100,7 @@ export class ClientListener implements ClientSide, Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const queue of [this.idling, this.heads, this.requests, this.closings])
+    for (const queue of [this.idling, this.heads, this.requests, this.answers, this.closings])
       queue[Symbol.dispose]();
   }
 }

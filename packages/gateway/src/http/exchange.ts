@@ -1,6 +1,6 @@
 import type { ApiError } from '@millrace/openai';
 import type { Identified } from '../identity/tenant-directory.ts';
-import type { BodySink } from '../messages/body.ts';
+import type { BodySink, BodySource } from '../messages/body.ts';
 import type { Cancellation } from '../messages/cancellation.ts';
 import type { HeaderBlock } from '../messages/header-block.ts';
 
@@ -37,12 +37,18 @@ export interface AnswerHead {
   readonly byteLength: number | undefined;
 }
 
+/** What pauses where its taker is slow. */
+export type Resumable = Pick<BodySource, 'resume'>;
+
+/** Of an answer that is there whole. */
+export const neverPaused: Resumable = { resume: () => undefined };
+
 /** The way back to a client, whatever it speaks. Exactly one answer is given for each exchange. */
 export interface Responder {
   /** Answers with a body that is there. */
   answer(head: AnswerHead, body: Buffer): void;
-  /** Begins an answer; `onDrained` is called when a flush asked for a pause and the client has caught up. */
-  begin(head: AnswerHead, onDrained: () => void): BodySink;
+  /** Begins an answer; `source` resumes when a flush asked for a pause and the client has caught up. */
+  begin(head: AnswerHead, source: Resumable): BodySink;
 }
 
 /** What answers requests, whatever protocol brings them. */

@@ -3,7 +3,6 @@ import type { Clock } from '@millrace/stdx';
 import type { Registry } from '@millrace/telemetry';
 import { errorBodyFor, errorHeadersFor } from '../apis/api-errors.ts';
 import {
-  type AnswerMessage,
   type Backend,
   type BackendAnswer,
   failedHere,
@@ -12,13 +11,13 @@ import {
 } from '../backends/backend.ts';
 import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
 import { HeaderBlock, HeaderEdit } from '../messages/header-block.ts';
-import { Deadline, DeadlineQueue } from '../net/deadlines.ts';
+import { DeadlineQueue } from '../net/deadlines.ts';
 import { type GatewayBounds, gatewayDefaults } from '../options.ts';
 import { BodyRoom } from './body-room.ts';
 import type { Admission, Exchange, RequestHandler, RequestHead } from './exchange.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import type { OwnAnswer, OwnRequest, OwnRoute } from './own-route.ts';
-import { Relay } from './relay.ts';
+import { Relay, type RelayHost, type RelayOutcome } from './relay.ts';
 import { tenantHeader, tenantOf } from './tenant.ts';
 
 /** What a gateway is made from. */
@@ -36,15 +35,15 @@ export interface GatewayOptions {
 }
 
 /** The way of a request through the gateway, whatever protocol brought it. */
-export class Pipeline implements RequestHandler, Disposable {
+export class Pipeline implements RequestHandler, RelayHost, Disposable {
   readonly bounds: GatewayBounds;
   /** What the bodies of requests have of the memory, whatever protocol brings them. */
   readonly room: BodyRoom;
+  /** Longest pause between two pieces of an answer, and longest that a client takes nothing. */
+  readonly pieces: DeadlineQueue;
   isDraining = false;
   readonly #options: GatewayOptions;
   readonly #metrics: GatewayMetrics;
-  readonly #pieces: DeadlineQueue;
-  readonly #answers: DeadlineQueue;
   #activeCount = 0;
 
   constructor(options: GatewayOptions) {
@@ -55,8 +54,7 @@ export class Pipeline implements RequestHandler, Disposable {
       active: () => this.#activeCount,
       bodyBytes: () => this.room.bytesHeld,
     });
-    this.#pieces = new DeadlineQueue(options.clock, this.bounds.pieceMsMax);
-    this.#answers = new DeadlineQueue(options.clock, this.bounds.answerMsMax);
+    this.pieces = new DeadlineQueue(options.clock, this.bounds.pieceMsMax);
   }
 
   get activeCount(): number {
@@ -79,14 +77,19 @@ export class Pipeline implements RequestHandler, Disposable {
     this.#metrics.note(status, nowMs - (admission?.startedAtMs ?? nowMs));
   }
 
+  noteRelayed(exchange: Exchange, status: number, { end, watcher }: RelayOutcome): void {
+    this.#metrics.noteEnd(end);
+    if (watcher !== undefined) this.#metrics.noteStream(watcher);
+    this.#noteAnswered(exchange, status);
+  }
+
   answer(exchange: Exchange): void {
     this.#activeCount++;
     this.#askOwnRoutes(exchange, 0);
   }
 
   [Symbol.dispose](): void {
-    this.#pieces[Symbol.dispose]();
-    this.#answers[Symbol.dispose]();
+    this.pieces[Symbol.dispose]();
   }
 
   /** Asks own routes from one on. Most requests are none of theirs, which they say at once: then nothing is awaited. */
@@ -139,14 +142,12 @@ export class Pipeline implements RequestHandler, Disposable {
 
   #askBackend(exchange: Exchange): void {
     const { method, target, body, cancellation } = exchange;
-    const deadline = new Deadline(() => cancellation.cancel('deadline'));
-    this.#answers.set(deadline);
     const headers = headersFor(exchange);
     const modelsAllowed = tenantIn(exchange)?.models;
     let isAnswered = false;
     const take: TakeAnswer = (answer) => {
       isAnswered = true;
-      this.#takeAnswer(exchange, answer, deadline);
+      this.#takeAnswer(exchange, answer);
     };
     try {
       this.#options.backend.send(
@@ -159,28 +160,12 @@ export class Pipeline implements RequestHandler, Disposable {
     }
   }
 
-  #takeAnswer(exchange: Exchange, answer: BackendAnswer, deadline: Deadline): void {
-    if (answer.kind === 'answered') return this.#relay(exchange, answer.message, deadline);
-    deadline.cancel();
+  #takeAnswer(exchange: Exchange, answer: BackendAnswer): void {
+    if (answer.kind === 'answered') return new Relay(exchange, answer.message, this).start();
     if (answer.kind === 'failed') return this.#refuse(exchange, answer.error);
     const isLate = exchange.cancellation.reason === 'deadline';
     this.#metrics.noteEnd(isLate ? 'deadline' : 'client-gone');
     this.#refuse(exchange, isLate ? tooLong(this.bounds.answerMsMax) : clientGone);
-  }
-
-  #relay(exchange: Exchange, message: AnswerMessage, deadline: Deadline): void {
-    const relay = new Relay({
-      exchange,
-      message,
-      pieces: this.#pieces,
-      onEnd: (end, watcher) => {
-        deadline.cancel();
-        this.#metrics.noteEnd(end);
-        if (watcher !== undefined) this.#metrics.noteStream(watcher);
-        this.#noteAnswered(exchange, message.status);
-      },
-    });
-    relay.start();
   }
 
   #refuse(exchange: Exchange, error: ApiError): void {

@@ -3,7 +3,7 @@ import type { AnswerMessage } from '../backends/backend.ts';
 import type { BodyEnd, BodySink } from '../messages/body.ts';
 import { isEventStream } from '../messages/event-stream.ts';
 import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Resumable } from './exchange.ts';
 import { pathOf } from './own-route.ts';
 
 /** How a relayed answer ended. */
@@ -17,14 +17,18 @@ export type RelayEnd =
   | 'backend-unfinished'
   | 'deadline';
 
-/** What relaying needs. */
-export interface RelayParts {
-  readonly exchange: Exchange;
-  readonly message: AnswerMessage;
+/** What came of a relayed answer. */
+export interface RelayOutcome {
+  readonly end: RelayEnd;
+  /** Has seen the events, where the answer is a stream of them. */
+  readonly watcher: StreamWatcher | undefined;
+}
+
+/** What all relays have in common. */
+export interface RelayHost {
   /** Longest pause between two pieces, and longest that a client takes nothing. */
   readonly pieces: DeadlineQueue;
-  /** `watcher` has seen the events, where the answer is a stream of them. */
-  readonly onEnd: (end: RelayEnd, watcher: StreamWatcher | undefined) => void;
+  noteRelayed(exchange: Exchange, status: number, outcome: RelayOutcome): void;
 }
 
 /** Of a line whose end has not come so much is withheld; a longer one goes on as it comes. */
@@ -38,8 +42,10 @@ const nothing = Buffer.alloc(0);
  * events ends with an event that says so; anything else is cut, so that no part can be taken for the whole. Of events
  * only whole lines are passed on, lest what says that the stream has failed be read as the end of half an event.
  */
-export class Relay implements BodySink {
-  readonly #parts: RelayParts;
+export class Relay implements BodySink, Resumable {
+  readonly #exchange: Exchange;
+  readonly #message: AnswerMessage;
+  readonly #host: RelayHost;
   readonly #sink: BodySink;
   readonly #deadline = new Deadline(() => this.#noteLate());
   readonly #watcher: StreamWatcher | undefined;
@@ -51,9 +57,10 @@ export class Relay implements BodySink {
   #isPaused = false;
   #isOver = false;
 
-  constructor(parts: RelayParts) {
-    this.#parts = parts;
-    const { message, exchange } = parts;
+  constructor(exchange: Exchange, message: AnswerMessage, host: RelayHost) {
+    this.#exchange = exchange;
+    this.#message = message;
+    this.#host = host;
     const { status, headers, body } = message;
     const { requestId } = exchange.admission;
     // The request is called here what the client called it, whatever the engine calls it.
@@ -61,15 +68,12 @@ export class Relay implements BodySink {
     const { byteLength } = body;
     this.#watcher = message.events ?? (isEventStream(headers) ? new StreamWatcher() : undefined);
     this.#isRead = this.#watcher !== undefined && message.events === undefined;
-    this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, () =>
-      this.#resume(),
-    );
+    this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, this);
   }
 
   start(): void {
-    const { message, pieces } = this.#parts;
-    pieces.set(this.#deadline);
-    message.body.pipeTo(this);
+    this.#host.pieces.set(this.#deadline);
+    this.#message.body.pipeTo(this);
   }
 
   write(piece: Buffer): void {
@@ -96,7 +100,7 @@ export class Relay implements BodySink {
   flush(): boolean {
     if (this.#isOver) return true;
     this.#isPaused = !this.#sink.flush();
-    this.#parts.pieces.set(this.#deadline);
+    this.#host.pieces.set(this.#deadline);
     return !this.#isPaused;
   }
 
@@ -105,21 +109,19 @@ export class Relay implements BodySink {
     else if (end === 'died') this.#finish('backend-died');
     else if (end === 'stalled') this.#finish('backend-stalled');
     else
-      this.#finish(
-        this.#parts.exchange.cancellation.reason === 'deadline' ? 'deadline' : 'client-gone',
-      );
+      this.#finish(this.#exchange.cancellation.reason === 'deadline' ? 'deadline' : 'client-gone');
   }
 
-  #resume(): void {
+  resume(): void {
     if (this.#isOver || !this.#isPaused) return;
     this.#isPaused = false;
-    this.#parts.pieces.set(this.#deadline);
-    this.#parts.message.body.resume();
+    this.#host.pieces.set(this.#deadline);
+    this.#message.body.resume();
   }
 
   #noteLate(): void {
     this.#finish(this.#isPaused ? 'client-stalled' : 'backend-stalled');
-    this.#parts.message.body.destroy();
+    this.#message.body.destroy();
   }
 
   #finish(end: RelayEnd): void {
@@ -130,21 +132,22 @@ export class Relay implements BodySink {
       if (this.#withheld.length > 0) this.#sink.write(this.#withheld);
       this.#sink.end('whole');
     } else this.#breakOff(end);
-    this.#parts.onEnd(end, this.#watcher);
+    const outcome = { end, watcher: this.#watcher };
+    this.#host.noteRelayed(this.#exchange, this.#message.status, outcome);
   }
 
   /** A stream of OpenAI's events that says neither why it ends, nor that it does, nor that it failed. */
   get #isUnfinished(): boolean {
-    const { message, exchange } = this.#parts;
+    const message = this.#message;
     if (this.#watcher === undefined || message.failureEvent !== undefined) return false;
     if (message.status !== 200 || message.body.byteLength !== undefined) return false;
-    if (!finishedRoutes.has(pathOf(exchange.target))) return false;
+    if (!finishedRoutes.has(pathOf(this.#exchange.target))) return false;
     const { isDone, finishReason, errorEvents } = this.#watcher;
     return !isDone && finishReason === undefined && errorEvents === 0;
   }
 
   #breakOff(end: Exclude<RelayEnd, 'whole'>): void {
-    const { failureEvent, body } = this.#parts.message;
+    const { failureEvent, body } = this.#message;
     const reason = reasons[end];
     const takesEvent = this.#watcher !== undefined && body.byteLength === undefined;
     if (reason === undefined || !takesEvent) return this.#sink.end('destroyed');

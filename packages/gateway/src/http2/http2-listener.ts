@@ -24,6 +24,7 @@ export class Http2Listener implements StreamSide, Disposable {
   readonly bounds: GatewayBounds;
   readonly room: BodyRoom;
   readonly requests: DeadlineQueue;
+  readonly answers: DeadlineQueue;
   readonly endings: DeadlineQueue;
   readonly #clock: Clock;
   readonly #settings: ServerOptions;
@@ -37,6 +38,7 @@ export class Http2Listener implements StreamSide, Disposable {
     this.room = path.room;
     this.#clock = clock;
     this.requests = new DeadlineQueue(clock, path.bounds.requestMsMax);
+    this.answers = new DeadlineQueue(clock, path.bounds.answerMsMax);
     this.endings = new DeadlineQueue(clock, path.bounds.pieceMsMax);
     this.#settings = settingsOf(path.bounds);
   }

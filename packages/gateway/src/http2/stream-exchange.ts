@@ -6,12 +6,14 @@ import {
   errorHeaders,
   requestTimeout,
 } from '@millrace/openai';
-import type {
-  Admission,
-  AnswerHead,
-  RequestHandler,
-  RequestHead,
-  Responder,
+import {
+  type Admission,
+  type AnswerHead,
+  neverPaused,
+  type RequestHandler,
+  type RequestHead,
+  type Responder,
+  type Resumable,
 } from '../http/exchange.ts';
 import type { BodyRoom } from '../http/body-room.ts';
 import { noRoom } from '../http/refused-request.ts';
@@ -29,6 +31,7 @@ export interface StreamSide {
   readonly bounds: GatewayBounds;
   readonly room: BodyRoom;
   readonly requests: DeadlineQueue;
+  readonly answers: DeadlineQueue;
   /** How long a client may take for what is left of an answer when all of it has been written. */
   readonly endings: DeadlineQueue;
 }
@@ -40,13 +43,13 @@ export class StreamExchange implements Responder, BodySink {
   readonly #stream: ServerHttp2Stream;
   readonly #side: StreamSide;
   readonly #cancellation = new Cancellation();
-  readonly #deadline = new Deadline(() => this.#refuse(requestTimeout(this.#requestMsMax)));
+  readonly #deadline = new Deadline(() => this.#noteDue());
   readonly #ending = new Deadline(() => this.#stream.destroy());
   readonly #pieces: Buffer[] = [];
   #byteCount = 0;
   #admission: Admission | undefined;
   #state: 'head' | 'body' | 'answering' | 'over' = 'head';
-  #onDrained: (() => void) | undefined;
+  #source: Resumable | undefined;
 
   constructor(stream: ServerHttp2Stream, side: StreamSide) {
     this.#stream = stream;
@@ -54,7 +57,7 @@ export class StreamExchange implements Responder, BodySink {
     // Whatever goes wrong with a stream closes it, which is where it is dealt with.
     stream.on('error', () => undefined);
     stream.once('close', () => this.#noteClosed());
-    stream.on('drain', () => this.#onDrained?.());
+    stream.on('drain', () => this.#source?.resume());
   }
 
   /** Takes the head, and the body as it comes. */
@@ -73,13 +76,13 @@ export class StreamExchange implements Responder, BodySink {
   }
 
   answer(head: AnswerHead, body: Buffer): void {
-    const sink = this.begin(head, () => undefined);
+    const sink = this.begin(head, neverPaused);
     if (body.length > 0) sink.write(body);
     sink.end('whole');
   }
 
-  begin(head: AnswerHead, onDrained: () => void): BodySink {
-    this.#onDrained = onDrained;
+  begin(head: AnswerHead, source: Resumable): BodySink {
+    this.#source = source;
     if (this.#isGone) return this;
     // Node itself ends the stream here where there is no body to come: to a HEAD, and by 204 and 304.
     this.#stream.respond(fieldsOf(head));
@@ -100,6 +103,7 @@ export class StreamExchange implements Responder, BodySink {
 
   end(end: BodyEnd): void {
     this.#state = 'over';
+    this.#deadline.cancel();
     this.#freeRoom();
     this.flush();
     if (this.#isGone) return;
@@ -121,6 +125,11 @@ export class StreamExchange implements Responder, BodySink {
     return this.#side.bounds.requestMsMax;
   }
 
+  #noteDue(): void {
+    if (this.#state === 'answering') this.#cancellation.cancel('deadline');
+    else this.#refuse(requestTimeout(this.#requestMsMax));
+  }
+
   #take(piece: Buffer): void {
     if (this.#state !== 'body') return;
     const { bodyBytesMax, bodiesBytesMax } = this.#side.bounds;
@@ -133,7 +142,7 @@ export class StreamExchange implements Responder, BodySink {
 
   #takeEnd(head: RequestHead, admission: Admission): void {
     if (this.#state !== 'body') return;
-    this.#deadline.cancel();
+    this.#side.answers.set(this.#deadline);
     this.#state = 'answering';
     const [first = Buffer.alloc(0)] = this.#pieces;
     const body = this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : first;
