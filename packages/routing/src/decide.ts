@@ -99,6 +99,7 @@ function score({ request, field }: DecisionInput, policy: RoutePolicy, room: Dec
   for (let place = 0; place < count; place++) totals[place] = 0;
   for (let at = 0; at < policy.scorers.length; at++) {
     const { scorer, weight } = policy.scorers[at] as WeightedScorer;
+    if (scorer.concerns !== undefined && !scorer.concerns(request)) continue;
     const scores = scorer.score(field, request, room.scores);
     for (let place = 0; place < count; place++)
       totals[place] = (totals[place] as number) + weight * (scores[place] as number);

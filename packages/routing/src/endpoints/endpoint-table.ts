@@ -163,10 +163,7 @@ export class EndpointTable {
   /** Takes over what the engine says. */
   report(endpoint: number, field: ReportedField, value: number): void {
     const offset = field === 'waitingTokens' ? at.waitingTokens : at.prefillTokensPerSecond;
-    const word = this.#first(endpoint) + offset;
-    const told = Math.round(value);
-    // Told before every decision: mostly it stands there, and a store that all threads see is dear.
-    if (this.#words[word] !== told) Atomics.store(this.#words, word, told);
+    this.#store(this.#first(endpoint) + offset, Math.round(value));
   }
 
   /** Prompt tokens go to the endpoint; where none were queued, it begins with them. */
@@ -184,17 +181,17 @@ export class EndpointTable {
     if (how === 'given-up') return;
     const nowMs = this.#nowMs();
     const tookMs = sinceMs(words[first + at.prefillSinceMs], nowMs);
-    Atomics.store(words, first + at.prefillSinceMs, nowMs | 0);
+    this.#store(first + at.prefillSinceMs, nowMs | 0);
     const computedTokens = speedKept * (words[first + at.computedTokens] as number) + tokens;
     const computedMicros =
       speedKept * (words[first + at.computedMicros] as number) + 1_000 * tookMs;
     if (computedTokens > 2 ** 30 || computedMicros > computedMicrosMax) return;
     // Of two threads that measure at once one may win: the next prompt tells the same.
-    Atomics.store(words, first + at.computedTokens, Math.round(computedTokens));
-    Atomics.store(words, first + at.computedMicros, Math.round(computedMicros));
+    this.#store(first + at.computedTokens, Math.round(computedTokens));
+    this.#store(first + at.computedMicros, Math.round(computedMicros));
     if (computedMicros < 1_000) return;
     const speed = (1e6 * computedTokens) / computedMicros;
-    Atomics.store(words, first + at.prefillTokensPerSecond, Math.round(Math.min(speed, 1e9)));
+    this.#store(first + at.prefillTokensPerSecond, Math.round(Math.min(speed, 1e9)));
   }
 
   /** Compares the ledger's word with the engine's: trust falls when too much was promised, and rises again. */
@@ -208,7 +205,7 @@ export class EndpointTable {
     const distrust = (this.#words[word] as number) / 1e6;
     const moved = distrust + trustStep * (1 - agreement - distrust);
     // Of two threads that observe at once one may win: the next answer says the same.
-    Atomics.store(this.#words, word, Math.round(moved * 1e6));
+    this.#store(word, Math.round(moved * 1e6));
   }
 
   /** Makes the endpoint one of which nothing is known, for another to take its index. */
@@ -226,6 +223,11 @@ export class EndpointTable {
         if (charged !== 0) Atomics.sub(this.#words, this.#first(endpoint) + sumAt, charged);
       }
     }
+  }
+
+  /** Mostly the same stands there already, and a store that all threads see is dear. */
+  #store(word: number, value: number): void {
+    if (this.#words[word] !== value) Atomics.store(this.#words, word, value);
   }
 
   #nowMs(): number {

@@ -365,10 +365,9 @@ export class PrefixLedger {
   }
 
   #checkEndpoint(endpoint: number): void {
-    assert(
-      Number.isInteger(endpoint) && endpoint >= 0 && endpoint < this.endpointsMax,
-      `endpoint ${endpoint} of a ledger for ${this.endpointsMax}`,
-    );
+    // The message is put together only where it is needed: it costs more than all else here.
+    if (!(Number.isInteger(endpoint) && endpoint >= 0 && endpoint < this.endpointsMax))
+      assert(false, `endpoint ${endpoint} of a ledger for ${this.endpointsMax}`);
   }
 }
 

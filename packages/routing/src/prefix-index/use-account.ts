@@ -53,6 +53,7 @@ export class UseAccount {
 
   /** The endpoint has inserted so many blocks. */
   advance(endpoint: number, blocks: number): void {
+    if (blocks === 0) return;
     const { insertedBlocks, blocksPerEpoch: perEpoch } = this.#memory;
     const before = Atomics.add(insertedBlocks, endpoint, blocks);
     const inserted = (before + blocks) >>> 0;
@@ -70,9 +71,9 @@ export class UseAccount {
   letGo(endpoint: number): void {
     const { capacityBlocks, counts, heldBlocks } = this.#memory;
     for (;;) {
-      const oldest = Atomics.load(this.#oldestEpochs, endpoint);
-      const kept = epochsBetween(oldest, Atomics.load(this.#epochs, endpoint));
-      const isRoom = Atomics.load(heldBlocks, endpoint) <= (capacityBlocks[endpoint] as number);
+      const oldest = this.#oldestEpochs[endpoint] as number;
+      const kept = epochsBetween(oldest, this.#epochs[endpoint] as number);
+      const isRoom = (heldBlocks[endpoint] as number) <= (capacityBlocks[endpoint] as number);
       if (kept === 0 || (kept <= epochsKept && isRoom)) return;
       const next = (oldest + 1) % epochTurn;
       if (Atomics.compareExchange(this.#oldestEpochs, endpoint, oldest, next) !== oldest) continue;

@@ -74,6 +74,7 @@ export const costScorer: Scorer = {
 /** 0 where the engine is the best for the request's class of workload, 1 where it is not among those that suit. */
 export const workloadScorer: Scorer = {
   name: 'workload',
+  concerns: ({ enginesPreferred }) => enginesPreferred !== undefined && enginesPreferred.length > 0,
   score: ({ count, facts }, { enginesPreferred = [] }, scores) => {
     scores.fill(0);
     if (enginesPreferred.length === 0) return scores;
@@ -88,6 +89,7 @@ export const workloadScorer: Scorer = {
 /** From 0 to 1, an order of endpoints that each session has for itself and that new endpoints barely change. */
 export const sessionScorer: Scorer = {
   name: 'session',
+  concerns: ({ sessionHash }) => sessionHash !== undefined,
   score: ({ count, indices }, { sessionHash }, scores) => {
     scores.fill(0);
     if (sessionHash === undefined) return scores;
