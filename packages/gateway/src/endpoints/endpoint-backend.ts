@@ -20,7 +20,7 @@ import type { EndpointRouter } from './endpoint-router.ts';
 import { EndpointTry, type EndpointTryParts } from './endpoint-try.ts';
 import type { Endpoint } from './endpoint.ts';
 import { noneServing, unavailableOf } from './look-at-endpoint.ts';
-import { type ModelAliases, type ModelChoice, routeModel } from './model-routes.ts';
+import { type ModelAliases, type ModelChoice, ModelRoutes } from './model-routes.ts';
 import { type PromptFacts, withModel } from './prompt-facts.ts';
 import {
   hintsOf,
@@ -82,10 +82,12 @@ export class EndpointBackend implements Backend {
   readonly #tokenizer = new PromptTokenizer(tokenizeMsMax);
   #resilience: Resilience;
   #table: RoutingTable;
+  #routes: ModelRoutes;
 
   constructor(options: EndpointBackendOptions) {
     this.#options = options;
     this.#table = options.table;
+    this.#routes = new ModelRoutes(options.table);
     this.#resilience = options.resilience;
     this.#tryParts = { resilience: () => this.#resilience, clock: options.clock };
     this.replaceTable(options.table);
@@ -94,6 +96,7 @@ export class EndpointBackend implements Backend {
   /** Requests that come from now on are routed by this table; those under way keep their endpoint. */
   replaceTable(table: RoutingTable, resilience: Resilience = this.#resilience): void {
     this.#table = table;
+    this.#routes = new ModelRoutes(table);
     this.#resilience = resilience;
     this.#options.router.replaceEndpoints(table.endpoints, table.policy, table.rules);
   }
@@ -106,7 +109,7 @@ export class EndpointBackend implements Backend {
   send(request: BackendRequest, take: TakeAnswer): void {
     const facts = this.#options.router.prompts.read(request);
     if ('refused' in facts) return take({ kind: 'failed', error: facts.refused });
-    const route = routeModel(facts.model, { ...this.#table, allowed: request.modelsAllowed });
+    const route = this.#routes.of(facts.model, request.modelsAllowed);
     if (route.kind === 'unknown') {
       const error = modelNotFound(facts.model ?? '', route.served);
       return take({ kind: 'failed', error });

@@ -15,23 +15,57 @@ export interface ModelChoice {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** The models to try for a name, in order; without a name every endpoint will do. */
-export function routeModel(
-  name: string | undefined,
-  known: {
-    readonly endpoints: readonly Endpoint[];
-    readonly aliases: ModelAliases;
-    /** Names that may be asked for; undefined: all. */
-    readonly allowed: readonly string[] | undefined;
-  },
-): ModelRoute {
-  const { endpoints, aliases, allowed } = known;
-  if (name === undefined) return { kind: 'choices', choices: [{ model: undefined, endpoints }] };
-  const models = allowed?.includes(name) === false ? [] : (aliases.get(name) ?? [name]);
-  const choices = models.map((model) => ({ model, endpoints: serving(endpoints, model) }));
-  return choices.some((choice) => choice.endpoints.length > 0)
-    ? { kind: 'choices', choices }
-    : { kind: 'unknown', served: servedNames(endpoints, aliases, allowed) };
+/** What names of models lead to. */
+export interface ModelsKnown {
+  readonly endpoints: readonly Endpoint[];
+  readonly aliases: ModelAliases;
+}
+
+/** The models to try for each name, as long as endpoints serve what they serve. */
+export class ModelRoutes {
+  readonly #known: ModelsKnown;
+  /** What was found for names that some endpoint serves: no more than there are of those. */
+  readonly #found = new Map<string, ModelRoute>();
+  readonly #unnamed: ModelRoute;
+  #models: readonly Endpoint['models'][] = [];
+
+  constructor(known: ModelsKnown) {
+    this.#known = known;
+    const { endpoints } = known;
+    this.#unnamed = { kind: 'choices', choices: [{ model: undefined, endpoints }] };
+  }
+
+  /** The models to try for a name, in order; without a name every endpoint will do. `allowed` are those that may be asked for; undefined: all. */
+  of(name: string | undefined, allowed: readonly string[] | undefined): ModelRoute {
+    if (name === undefined) return this.#unnamed;
+    if (!this.#areAsFound()) this.#found.clear();
+    const mayAsk = allowed === undefined || allowed.includes(name);
+    const known = mayAsk ? this.#found.get(name) : undefined;
+    return known ?? this.#find(name, allowed, mayAsk);
+  }
+
+  #find(name: string, allowed: readonly string[] | undefined, mayAsk: boolean): ModelRoute {
+    const { endpoints, aliases } = this.#known;
+    const models = mayAsk ? (aliases.get(name) ?? [name]) : [];
+    const choices = models.map((model) => ({ model, endpoints: serving(endpoints, model) }));
+    if (!choices.some((choice) => choice.endpoints.length > 0))
+      return { kind: 'unknown', served: servedNames(endpoints, aliases, allowed) };
+    const route: ModelRoute = { kind: 'choices', choices };
+    this.#found.set(name, route);
+    return route;
+  }
+
+  /** Whether endpoints serve what they served when routes were found. */
+  #areAsFound(): boolean {
+    const { endpoints } = this.#known;
+    const models = this.#models;
+    for (let at = 0; at < endpoints.length; at++) {
+      if ((endpoints[at] as Endpoint).models === models[at]) continue;
+      this.#models = endpoints.map((endpoint) => endpoint.models);
+      return false;
+    }
+    return true;
+  }
 }
 
 /** Those that serve a model; where all do, as they are. */

@@ -124,21 +124,37 @@ export interface RouteHints {
 const qualityHeader = 'x-millrace-quality-min';
 const latencyHeader = 'x-millrace-latency-critical';
 
+const noHints: RouteHints = {
+  sessionHash: undefined,
+  qualityTierMin: undefined,
+  isLatencyCritical: false,
+};
+
 /** Reads what headers and the alias that was asked for say. */
 export function hintsOf(
   headers: HeaderBlock,
   model: string | undefined,
   rules: RoutingRules,
 ): RouteHints {
-  const alias = model === undefined ? undefined : rules.aliasRules.get(model);
-  const session = headers.get(rules.sessionHeader);
-  const asked = Number(headers.get(qualityHeader) ?? Number.NaN);
-  const tierMin = Math.max(alias?.tierMin ?? -Infinity, Number.isNaN(asked) ? -Infinity : asked);
+  const { aliasRules, sessionHeader } = rules;
+  const alias = model === undefined || aliasRules.size === 0 ? undefined : aliasRules.get(model);
+  const session = headers.get(sessionHeader);
+  const quality = headers.get(qualityHeader);
+  const latency = headers.get(latencyHeader);
+  // Few requests ask for anything.
+  if (alias === undefined && session === undefined && (quality ?? latency) === undefined)
+    return noHints;
   return {
     sessionHash: session === undefined ? undefined : hashOf(session),
-    qualityTierMin: tierMin === -Infinity ? undefined : tierMin,
-    isLatencyCritical: alias?.isLatencyCritical === true || headers.get(latencyHeader) === 'true',
+    qualityTierMin: highestOf(alias?.tierMin, Number(quality ?? Number.NaN)),
+    isLatencyCritical: alias?.isLatencyCritical === true || latency === 'true',
   };
+}
+
+/** Of two tiers, one from a rule and one that may be none, the higher. */
+function highestOf(ruled: number | undefined, asked: number): number | undefined {
+  if (Number.isNaN(asked)) return ruled;
+  return ruled === undefined ? asked : Math.max(ruled, asked);
 }
 
 /** 32 bits of a text (FNV-1a); not for secrets. */

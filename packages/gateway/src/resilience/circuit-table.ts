@@ -128,7 +128,8 @@ export class CircuitTable {
     if (outcome === 'unknown') return;
     const isOpen = this.#words[first + at.isOpen] !== 0;
     if (outcome === 'success') {
-      Atomics.store(this.#words, first + at.failuresInARow, 0);
+      if (this.#words[first + at.failuresInARow] !== 0)
+        Atomics.store(this.#words, first + at.failuresInARow, 0);
       if (isOpen && leave === 'try') this.#noteTrySucceeded(first);
       else this.#count(first, at.successes);
       return;

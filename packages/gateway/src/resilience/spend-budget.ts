@@ -65,6 +65,8 @@ export class SpendBudget {
 
   #add(amount: number): void {
     const most = this.#bounds.savedMax * milli;
+    // Mostly nothing has been spent: then nothing is written.
+    if ((this.#words[balanceAt] as number) >= most) return;
     const after = Atomics.add(this.#words, balanceAt, amount) + amount;
     if (after > most) Atomics.sub(this.#words, balanceAt, after - most);
   }

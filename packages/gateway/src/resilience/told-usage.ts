@@ -12,6 +12,10 @@ const nothing = Buffer.alloc(0);
 const digitsMax = 9;
 const colon = 0x3a;
 const quote = 0x22;
+const letterC = 0x63;
+const letterP = 0x70;
+/** So many bytes before the end are looked through one by one. */
+const lookedBytes = 512;
 
 const usageName = Buffer.from('"usage"');
 const promptName = Buffer.from('"prompt_tokens"');
@@ -53,7 +57,7 @@ export class AnswerUsage {
  * but stands before it, and quotes in it are escaped.
  */
 export function toldUsage(tail: Buffer): ToldUsage | undefined {
-  const at = tail.lastIndexOf(usageName);
+  const at = lastUsage(tail);
   const told = at === -1 ? undefined : usageFrom(tail, at + usageName.length);
   if (told !== undefined) return told;
   const promptTokens = lastNumber(tail, promptName);
@@ -70,6 +74,15 @@ export function toldUsage(tail: Buffer): ToldUsage | undefined {
   return { promptTokens: cachedTokens + computedTokens, outputTokens: undefined, cachedTokens };
 }
 
+/** Where the name of the usage stands last. It mostly is in the last bytes, where looking costs less than a call does. */
+function lastUsage(tail: Buffer): number {
+  const last = tail.length - usageName.length;
+  const looked = Math.max(0, last - lookedBytes);
+  for (let at = last; at >= looked; at--)
+    if (tail[at] === quote && startsAt(tail, at, usageName)) return at;
+  return looked === 0 ? -1 : tail.lastIndexOf(usageName, looked - 1);
+}
+
 /** All numbers that count in one way through what follows the name of the usage: a search for each costs as much as this. */
 function usageFrom(bytes: Buffer, from: number): ToldUsage | undefined {
   let promptTokens: number | undefined;
@@ -78,9 +91,11 @@ function usageFrom(bytes: Buffer, from: number): ToldUsage | undefined {
   let timedTokens: number | undefined;
   for (let at = from; at < bytes.length; at++) {
     if (bytes[at] !== quote) continue;
-    if (startsAt(bytes, at, promptName))
+    const letter = bytes[at + 1];
+    if (letter === letterP && startsAt(bytes, at, promptName))
       promptTokens = numberAfterName(bytes, at, promptName) ?? promptTokens;
-    else if (startsAt(bytes, at, outputName)) outputTokens = numberAfterName(bytes, at, outputName);
+    if (letter !== letterC) continue;
+    if (startsAt(bytes, at, outputName)) outputTokens = numberAfterName(bytes, at, outputName);
     else if (startsAt(bytes, at, cachedName)) cachedTokens = numberAfterName(bytes, at, cachedName);
     else if (startsAt(bytes, at, timedCachedName))
       timedTokens = numberAfterName(bytes, at, timedCachedName);
