@@ -6,7 +6,7 @@ import { SharedOutput } from '../net/socket-writer.ts';
 import type { Backend, BackendRequest, TakeAnswer } from './backend.ts';
 import type { BackendAddress } from './backend-address.ts';
 import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.ts';
-import { UpstreamExchange } from './upstream-exchange.ts';
+import { ExchangeGuard, UpstreamExchange } from './upstream-exchange.ts';
 
 /** What an HTTP backend is made from. */
 export interface HttpBackendOptions {
@@ -73,9 +73,7 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
    */
   send(request: BackendRequest, take: TakeAnswer): void {
     if (request.cancellation.reason !== undefined) return take({ kind: 'abandoned' });
-    const exchange = new UpstreamExchange(request, take);
-    this.#firstBytes.set(exchange.deadline);
-    this.#dispatch(exchange);
+    this.#dispatch(new UpstreamExchange(request, take));
   }
 
   [Symbol.dispose](): void {
@@ -119,6 +117,9 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
 
   #dispatch(exchange: UpstreamExchange): void {
     const connection = this.#takeIdle();
+    // One that waits for a connection, or for one to open, may outlive the next that it gets.
+    const guard = connection?.guard ?? new ExchangeGuard();
+    guard.take(exchange, this.#firstBytes);
     if (connection !== undefined) connection.carry(exchange);
     else if (this.#connections.size < this.#options.connectionsMax) this.#open(exchange);
     else this.#waiting.push(exchange);
@@ -131,8 +132,10 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
   }
 
   #nextWaiting(): UpstreamExchange | undefined {
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift())
-      if (!next.isOver) return next;
+    while (this.#waiting.length > 0) {
+      const next = this.#waiting.shift();
+      if (next?.isOver === false) return next;
+    }
     return undefined;
   }
 

@@ -10,7 +10,12 @@ import { Deadline } from '../net/deadlines.ts';
 import { HeadReader } from '../net/head-reader.ts';
 import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
 import type { BackendAddress } from './backend-address.ts';
-import { type ExchangeCarrier, garbled, type UpstreamExchange } from './upstream-exchange.ts';
+import {
+  type ExchangeCarrier,
+  ExchangeGuard,
+  garbled,
+  type UpstreamExchange,
+} from './upstream-exchange.ts';
 
 const keyHeader = ['authorization'];
 const contentLengthName = new FieldName('content-length');
@@ -39,6 +44,8 @@ export class UpstreamConnection implements ExchangeCarrier {
   readonly address: BackendAddress;
   readonly connectDeadline: Deadline;
   readonly idleDeadline: Deadline;
+  /** Of the exchanges that it carries when it is taken out of the pool. */
+  readonly guard: ExchangeGuard = new ExchangeGuard();
   /** It has carried an exchange before the one that it carries. */
   isReused = false;
   isConnected = false;

@@ -3,7 +3,7 @@ import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import { refusalText } from '../http1/refusal.ts';
 import type { AnswerFraming, ResponseParser } from '../http1/response-parser.ts';
 import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
-import { Deadline } from '../net/deadlines.ts';
+import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
 import type { HeadReader } from '../net/head-reader.ts';
 import type { BackendRequest, TakeAnswer } from './backend.ts';
 
@@ -16,14 +16,38 @@ export interface ExchangeCarrier {
   destroy(): void;
 }
 
+/**
+ * What may end an exchange early: the time within which its answer must begin, and a client that leaves. A connection has
+ * one for all exchanges that it carries one after another.
+ */
+export class ExchangeGuard {
+  readonly deadline: Deadline = new Deadline(() => this.#exchange?.noteLate());
+  readonly #cancel = (): void => this.#exchange?.abandon();
+  #exchange: UpstreamExchange | undefined;
+
+  /** Guards an exchange that is to be answered in this time. */
+  take(exchange: UpstreamExchange, firstBytes: DeadlineQueue): void {
+    this.#exchange = exchange;
+    exchange.guard = this;
+    exchange.request.cancellation.subscribe(this.#cancel);
+    firstBytes.set(this.deadline);
+  }
+
+  /** The exchange is over. */
+  release({ request }: UpstreamExchange): void {
+    this.deadline.cancel();
+    request.cancellation.unsubscribe(this.#cancel);
+    this.#exchange = undefined;
+  }
+}
+
 /** One request and its answer. It is the body of the answer, too. */
 export class UpstreamExchange implements BodySource {
   readonly request: BackendRequest;
   byteLength: number | undefined;
   /** Set while a connection carries it. */
   carrier: ExchangeCarrier | undefined;
-  /** When its answer must have begun. */
-  readonly deadline: Deadline = new Deadline(() => this.#noteLate());
+  guard: ExchangeGuard | undefined;
   readonly #settle: TakeAnswer;
   #isAnswered = false;
   #framing: AnswerFraming = 'none';
@@ -38,13 +62,10 @@ export class UpstreamExchange implements BodySource {
   #end: BodyEnd | undefined;
   #firstListener: ((end: BodyEnd) => void) | undefined;
   #otherListeners: ((end: BodyEnd) => void)[] | undefined;
-  readonly #cancel: () => void;
 
   constructor(request: BackendRequest, settle: TakeAnswer) {
     this.request = request;
     this.#settle = settle;
-    this.#cancel = () => this.#abandon();
-    request.cancellation.subscribe(this.#cancel);
   }
 
   /** Whether nobody waits for it any more. */
@@ -84,7 +105,7 @@ export class UpstreamExchange implements BodySource {
       decoder.reset();
     }
     this.#isAnswered = true;
-    this.deadline.cancel();
+    this.guard?.deadline.cancel();
     const { status, isKeptAlive } = parser;
     const headers = head.headers();
     this.#isBeginning = true;
@@ -192,21 +213,23 @@ export class UpstreamExchange implements BodySource {
   #close(end: BodyEnd): void {
     this.#end = end;
     this.carrier = undefined;
-    this.deadline.cancel();
-    this.request.cancellation.unsubscribe(this.#cancel);
+    this.guard?.release(this);
+    this.guard = undefined;
     this.#firstListener?.(end);
     if (this.#otherListeners !== undefined)
       for (const listener of this.#otherListeners) listener(end);
   }
 
-  #noteLate(): void {
-    const { carrier } = this;
-    const limitMs = this.deadline.lengthMs;
+  /** Its answer has not begun in time. */
+  noteLate(): void {
+    const { carrier, guard } = this;
+    const limitMs = guard?.deadline.lengthMs ?? 0;
     this.fail(apiError('deadline_exceeded', `The engine sent nothing for ${limitMs} ms.`));
     carrier?.destroy();
   }
 
-  #abandon(): void {
+  /** Nobody wants it any more. */
+  abandon(): void {
     if (this.isOver) return;
     const { carrier } = this;
     if (this.#isAnswered) this.#finish('destroyed');

@@ -60,11 +60,13 @@ interface Asked {
   readonly facts: PromptFacts;
   readonly hints: RouteHints;
   readonly choices: readonly ModelChoice[];
-  readonly tried: Endpoint[];
+  tried: readonly Endpoint[];
   readonly take: TakeAnswer;
   /** The prompt's tokens, where an engine tells what its cache holds. */
   tokens: Int32Array | undefined;
 }
+
+const nobody: readonly Endpoint[] = [];
 
 /** Where a request goes next. */
 interface Chosen {
@@ -117,7 +119,7 @@ export class EndpointBackend implements Backend {
     this.#resilience.noteRequest();
     const hints = hintsOf(request.headers, facts.model, this.#table.rules ?? routingDefaults);
     const { choices } = route;
-    const asked: Asked = { request, facts, hints, choices, tried: [], take, tokens: undefined };
+    const asked: Asked = { request, facts, hints, choices, tried: nobody, take, tokens: undefined };
     const chosen = this.#options.router.isTold ? undefined : this.#choose(asked);
     if (chosen === undefined) void this.#sendLater(asked);
     else this.#sendTo(asked, chosen);
@@ -240,7 +242,8 @@ export class EndpointBackend implements Backend {
         tokens: asked.tokens,
       });
       if (dispatch === undefined) continue;
-      asked.tried.push(dispatch.endpoint);
+      asked.tried =
+        asked.tried === nobody ? [dispatch.endpoint] : [...asked.tried, dispatch.endpoint];
       return { dispatch, model };
     }
     return undefined;

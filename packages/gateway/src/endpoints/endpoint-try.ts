@@ -127,6 +127,7 @@ export class EndpointTry implements BodyWatcher {
       kind: 'answered',
       message: { status, headers, body: watched, events, failureEvent },
     });
+    watched.awaitTaker();
   }
 
   #timed(body: BodySource): BodySource {

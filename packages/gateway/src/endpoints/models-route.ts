@@ -8,7 +8,7 @@ const listPath = '/v1/models';
 
 /** Answers `GET /v1/models`, and that for one model, for all endpoints together, aliases included. */
 export function createModelsRoute(read: () => RoutingTable): OwnRoute {
-  return ({ method, target, models: allowed }) => {
+  return ({ method, target }, allowed) => {
     const path = pathOf(target);
     if (method !== 'GET' || (path !== listPath && !path.startsWith(`${listPath}/`)))
       return undefined;

@@ -9,7 +9,10 @@ const contentLengthName = new FieldName('content-length');
 
 /** What of its request an answer must heed. */
 export interface AnswerSettings {
-  readonly dateLine: Buffer;
+  readonly clock: {
+    /** A line `date: …`, for answers that bring none. */
+    readonly dateLine: Buffer;
+  };
   /** Whether the connection goes on behind it. */
   readonly isKeptAlive: boolean;
   readonly isHead: boolean;
@@ -39,7 +42,7 @@ export class AnswerWriter implements BodySink {
     this.#frame(head, settings);
     writer.bytes(statusLine(status));
     headers.writeTo(writer);
-    if (!headers.has('date')) writer.bytes(settings.dateLine);
+    if (!headers.has('date')) writer.bytes(settings.clock.dateLine);
     if (requestId !== '') writer.line(requestIdName.start, requestId);
     this.#writeFraming(head);
     writer.text(this.isLast ? 'connection: close\r\n\r\n' : '\r\n');

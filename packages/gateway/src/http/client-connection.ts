@@ -123,11 +123,10 @@ export class ClientConnection implements Responder {
 
   begin(head: AnswerHead, source: Resumable): BodySink {
     this.#source = source;
-    const { dateLine, isDraining } = this.#side;
     const { parser } = this.#head;
-    const isKeptAlive = parser.isKeptAlive && !isDraining && this.#state === 'answering';
+    const isKeptAlive = parser.isKeptAlive && !this.#side.isDraining && this.#state === 'answering';
     return this.#answer.begin(head, {
-      dateLine,
+      clock: this.#side,
       isKeptAlive,
       isHead: this.#method === 'HEAD',
       isHttp10: parser.isHttp10,
@@ -171,9 +170,9 @@ export class ClientConnection implements Responder {
     this.#headers = this.#head.headers();
     const head = { method: this.#method, target: this.#target, headers: this.#headers };
     this.#state = 'body';
-    const { admission, refusal } = handler.admit(head);
+    const admission = handler.admit(head);
     this.#admission = admission;
-    if (refusal !== undefined) return this.#refuse(refusal);
+    if (admission.refusal !== undefined) return this.#refuse(admission.refusal);
     if (!this.#body.begin(parser.framing))
       return this.#refuse(refusedRequest('body-too-large', bounds));
     if (end === bodyStart && parser.framing.expectsContinue && !this.#body.isEmpty) {

@@ -17,6 +17,8 @@ export interface Admission {
   readonly identified: Identified;
   readonly requestId: string;
   readonly startedAtMs: number;
+  /** Refuses the request before its body is read. */
+  readonly refusal: ApiError | undefined;
 }
 
 /** A request that has come whole, and the way back to its client. */
@@ -53,11 +55,8 @@ export interface Responder {
 
 /** What answers requests, whatever protocol brings them. */
 export interface RequestHandler {
-  /** The head has come. An error refuses the request before its body is read. */
-  admit(head: RequestHead): {
-    readonly admission: Admission;
-    readonly refusal: ApiError | undefined;
-  };
+  /** The head has come. */
+  admit(head: RequestHead): Admission;
   answer(exchange: Exchange): void;
   /** A request was answered with an error before it had come whole. */
   noteRefused(status: number, admission: Admission | undefined): void;

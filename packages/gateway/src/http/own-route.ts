@@ -1,14 +1,8 @@
-import type { HeaderBlock } from '../messages/header-block.ts';
+import type { RequestHead } from './exchange.ts';
 
 /** A request that has been read whole. */
-export interface OwnRequest {
-  readonly method: string;
-  /** Path and query. */
-  readonly target: string;
-  readonly headers: HeaderBlock;
+export interface OwnRequest extends RequestHead {
   readonly body: Buffer;
-  /** Models that the tenant may see; undefined: all. */
-  readonly models: readonly string[] | undefined;
 }
 
 /** An answer that is whole. */
@@ -19,9 +13,13 @@ export interface OwnAnswer {
   readonly body: Buffer | string;
 }
 
-/** Answers a request that is not for a backend; undefined where it is none of this route's. */
+/**
+ * Answers a request that is not for a backend; undefined where it is none of this route's. `models` are those that the tenant
+ * may see; undefined: all.
+ */
 export type OwnRoute = (
   request: OwnRequest,
+  models: readonly string[] | undefined,
 ) => OwnAnswer | undefined | Promise<OwnAnswer | undefined>;
 
 /** The path of a target, without its query. */

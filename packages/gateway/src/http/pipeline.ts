@@ -16,7 +16,7 @@ import { type GatewayBounds, gatewayDefaults } from '../options.ts';
 import { BodyRoom } from './body-room.ts';
 import type { Admission, Exchange, RequestHandler, RequestHead } from './exchange.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
-import type { OwnAnswer, OwnRequest, OwnRoute } from './own-route.ts';
+import type { OwnAnswer, OwnRoute } from './own-route.ts';
 import { Relay, type RelayHost, type RelayOutcome } from './relay.ts';
 import { tenantHeader, tenantOf } from './tenant.ts';
 
@@ -61,15 +61,15 @@ export class Pipeline implements RequestHandler, RelayHost, Disposable {
     return this.#activeCount;
   }
 
-  admit(head: RequestHead): ReturnType<RequestHandler['admit']> {
+  admit(head: RequestHead): Admission {
     const { clock, createRequestId, identify } = this.#options;
     const { headers } = head;
     const requestId = headers.get('x-request-id') ?? createRequestId();
     const identified = identify?.(keysIn(headers)) ?? anybody;
-    const admission = { identified, requestId, startedAtMs: clock.nowMs() };
     // The status page, health and metrics are the operator's: they answer without a key.
     const isRefused = identified.kind === 'refused' && !isForOperator(head);
-    return { admission, refusal: isRefused ? identified.error : undefined };
+    const refusal = isRefused ? identified.error : undefined;
+    return { identified, requestId, startedAtMs: clock.nowMs(), refusal };
   }
 
   noteRefused(status: number, admission: Admission | undefined): void {
@@ -95,14 +95,12 @@ export class Pipeline implements RequestHandler, RelayHost, Disposable {
   /** Asks own routes from one on. Most requests are none of theirs, which they say at once: then nothing is awaited. */
   #askOwnRoutes(exchange: Exchange, from: number): void {
     const routes = this.#options.ownRoutes ?? [];
-    const { method, target, headers, body } = exchange;
     const models = tenantIn(exchange)?.models;
-    const request: OwnRequest = { method, target, headers, body, models };
     for (let at = from; at < routes.length; at++) {
       const route = routes[at] as OwnRoute;
       let answer: ReturnType<OwnRoute>;
       try {
-        answer = route(request);
+        answer = route(exchange, models);
       } catch (error) {
         return this.#refuse(exchange, faultHere(error));
       }

@@ -64,9 +64,9 @@ export class StreamExchange implements Responder, BodySink {
   start(raw: readonly string[]): void {
     const head = readHead(raw, this.#side.bounds);
     if ('code' in head) return this.#refuse(head);
-    const { admission, refusal } = this.#side.handler.admit(head);
+    const admission = this.#side.handler.admit(head);
     this.#admission = admission;
-    if (refusal !== undefined) return this.#refuse(refusal);
+    if (admission.refusal !== undefined) return this.#refuse(admission.refusal);
     const { bodyBytesMax } = this.#side.bounds;
     if (declaredBytes(raw) > bodyBytesMax) return this.#refuse(bodyTooLarge(bodyBytesMax));
     this.#state = 'body';

@@ -22,11 +22,22 @@ export class HeaderEdit {
   readonly names: readonly FieldName[];
   /** Those that go, in lower case: all of these names, too. */
   readonly removed: readonly string[];
+  /** The values that came last: what was looked at once is not looked at again. */
+  #checked: readonly string[] = none;
 
   /** Names to be removed are in lower case. A name that HTTP does not know is a bug. */
   constructor(names: readonly string[], removed: readonly string[] = none) {
     this.names = names.map((name) => new FieldName(name));
     this.removed = [...names.map((name) => name.toLowerCase()), ...removed];
+  }
+
+  /** Sees that there is a value for each name, and that each can be sent; anything else is a bug. */
+  check(values: readonly string[]): void {
+    for (let at = 0; at < this.names.length; at++) {
+      const value = values[at] as string;
+      if (value !== this.#checked[at]) assertValue(this.names[at] as FieldName, value);
+    }
+    this.#checked = values;
   }
 }
 
@@ -99,13 +110,13 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
   }
 
   /** This block after an edit, with a value for each of its names. A value that HTTP does not know is a bug. */
-  edit({ names, removed }: HeaderEdit, values: readonly string[]): HeaderBlock {
-    for (let at = 0; at < names.length; at++)
-      assertValue(names[at] as FieldName, values[at] as string);
+  edit(edit: HeaderEdit, values: readonly string[]): HeaderBlock {
+    const { names, removed } = edit;
+    edit.check(values);
+    if (this.#names.length === 0)
+      return new HeaderBlock(this.#lines.without(removed), names, values);
     const rest = this.without(removed);
-    return rest.#names.length === 0
-      ? new HeaderBlock(rest.#lines, names, values)
-      : new HeaderBlock(rest.#lines, [...rest.#names, ...names], [...rest.#values, ...values]);
+    return new HeaderBlock(rest.#lines, [...rest.#names, ...names], [...rest.#values, ...values]);
   }
 
   /** Writes the fields as they are sent. */

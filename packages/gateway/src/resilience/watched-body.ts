@@ -22,8 +22,13 @@ export class WatchedBody implements BodySource, BodySink {
   constructor(source: BodySource, watcher: BodyWatcher) {
     this.#source = source;
     this.#watcher = watcher;
-    // One that has come whole before anybody takes it is over for its sender, but has not passed here yet.
-    source.whenOver((end) => {
+  }
+
+  /** Nobody has taken it yet: it may be let go before anybody does. Does nothing where somebody has. */
+  awaitTaker(): void {
+    if (this.#sink !== undefined) return;
+    // One that has come whole is over for its sender, but has not passed here yet.
+    this.#source.whenOver((end) => {
       if (end === 'destroyed') this.#finish(end);
     });
   }
