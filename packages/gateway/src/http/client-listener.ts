@@ -29,7 +29,8 @@ export class ClientListener implements ClientSide, Disposable {
   readonly #readBuffer = Buffer.allocUnsafeSlow(readBytes);
   readonly #connections = new Set<ClientConnection>();
   #dateLine = Buffer.alloc(0);
-  #dateSecond = -1;
+  /** Set while the date is that of the current second. */
+  #dateTimer: Timer | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(path: Pipeline, clock: Clock) {
@@ -68,14 +69,12 @@ export class ClientListener implements ClientSide, Disposable {
   }
 
   get dateLine(): Buffer {
+    if (this.#dateTimer !== undefined) return this.#dateLine;
     const nowMs = this.#clock.unixMs();
-    const second = Math.floor(nowMs / 1000);
-    if (second !== this.#dateSecond) {
-      this.#dateSecond = second;
-      // The time is the clock's own; it is only written out here.
-      // oxlint-disable-next-line no-restricted-globals
-      this.#dateLine = Buffer.from(`date: ${new Date(nowMs).toUTCString()}\r\n`);
-    }
+    this.#dateTimer = this.#clock.after(1000 - (nowMs % 1000), () => (this.#dateTimer = undefined));
+    // The time is the clock's own; it is only written out here.
+    // oxlint-disable-next-line no-restricted-globals
+    this.#dateLine = Buffer.from(`date: ${new Date(nowMs).toUTCString()}\r\n`);
     return this.#dateLine;
   }
 
@@ -100,6 +99,7 @@ export class ClientListener implements ClientSide, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#dateTimer?.cancel();
     for (const queue of [this.idling, this.heads, this.requests, this.answers, this.closings])
       queue[Symbol.dispose]();
   }

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import type { Framing } from '../http1/framing.ts';
 import type { RefusalReason } from '../http1/refusal.ts';
@@ -65,7 +66,8 @@ export class RequestBody {
 
   /** The body, once; the memory is the taker's, and counts until `free` or `finish`. */
   release(): Buffer {
-    const bytes = this.#bytes.subarray(0, this.#length);
+    const all = this.#bytes;
+    const bytes = this.#length === all.length ? all : all.subarray(0, this.#length);
     this.#bytes = noBytes;
     this.#length = 0;
     return bytes;
@@ -123,7 +125,7 @@ export class RequestBody {
     this.#memory = isLent ? this.#room.spare.lend(byteCount) : undefined;
     const grown =
       this.#memory === undefined ? Buffer.allocUnsafe(byteCount) : Buffer.from(this.#memory);
-    this.#bytes.copy(grown, 0, 0, this.#length);
+    if (this.#length > 0) this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
     if (outgrown !== undefined) this.#room.spare.takeBack(outgrown);
   }

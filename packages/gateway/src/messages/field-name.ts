@@ -5,6 +5,7 @@ const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** A header's name, checked, and how its line begins. */
 export class FieldName {
   readonly text: string;
+  readonly lower: string;
   /** `name: ` */
   readonly start: Buffer;
 
@@ -13,6 +14,7 @@ export class FieldName {
     if (!tokenPattern.test(text))
       assert(false, `a header's name is a token, not ${JSON.stringify(text)}`);
     this.text = text;
+    this.lower = text.toLowerCase();
     this.start = Buffer.from(`${text}: `, 'latin1');
   }
 }

@@ -74,7 +74,7 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
     let found = this.#lines.get(name);
     const names = this.#names;
     for (let at = 0; at < names.length; at++) {
-      if (!isName(names[at] as FieldName, name)) continue;
+      if ((names[at] as FieldName).lower !== name) continue;
       const value = this.#values[at] as string;
       found = found === undefined ? value : `${found}, ${value}`;
     }
@@ -83,7 +83,8 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
 
   has(name: string): boolean {
     const names = this.#names;
-    for (let at = 0; at < names.length; at++) if (isName(names[at] as FieldName, name)) return true;
+    for (let at = 0; at < names.length; at++)
+      if ((names[at] as FieldName).lower === name) return true;
     return this.#lines.has(name);
   }
 
@@ -140,7 +141,7 @@ export class HeaderBlock implements Iterable<readonly [name: string, value: stri
   *[Symbol.iterator](): Iterator<readonly [name: string, value: string]> {
     yield* this.#lines;
     for (let at = 0; at < this.#names.length; at++)
-      yield [(this.#names[at] as FieldName).text.toLowerCase(), this.#values[at] as string];
+      yield [(this.#names[at] as FieldName).lower, this.#values[at] as string];
   }
 }
 
@@ -150,14 +151,9 @@ function isAnyAdded(added: readonly FieldName[], names: readonly string[]): bool
   return false;
 }
 
-function isAmong(added: FieldName, names: readonly string[]): boolean {
-  for (let at = 0; at < names.length; at++) if (isName(added, names[at] as string)) return true;
+function isAmong({ lower }: FieldName, names: readonly string[]): boolean {
+  for (let at = 0; at < names.length; at++) if (names[at] === lower) return true;
   return false;
-}
-
-/** Whether a name that was added, however it is written, is `name`. */
-function isName({ text }: FieldName, name: string): boolean {
-  return text === name || (text.length === name.length && text.toLowerCase() === name);
 }
 
 function assertValue({ text }: FieldName, value: string): void {
