@@ -202,7 +202,7 @@ export function chainOf(blocks: readonly number[], hasher: PrefixHasher): Prefix
   const text = new Int32Array((blocks.length * hasher.blockBytes) / 4);
   for (const [at, block] of blocks.entries()) text[(at * hasher.blockBytes) / 4] = block;
   const { words, blockCount } = hasher.hash(new Uint8Array(text.buffer));
-  return { words: words.slice(0, 2 * blockCount), blockCount };
+  return { words: words.slice(0, 2 * blockCount), first: 0, blockCount };
 }
 
 function mean(values: readonly number[]): number {

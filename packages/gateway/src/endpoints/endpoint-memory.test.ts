@@ -75,7 +75,7 @@ test('a cache of a size that was told is taken to have lost what was used longes
   const heldBlocks = (prompts: readonly number[]): readonly number[] =>
     prompts.map((prompt) => {
       const { words, blockCount } = hasher.hash(Buffer.alloc(4 * hasher.blockBytes, `p${prompt}`));
-      const chain = { words: words.slice(0, 2 * blockCount), blockCount };
+      const chain = { words: words.slice(0, 2 * blockCount), first: 0, blockCount };
       const matched = new Int32Array(lane.endpointsMax);
       lane.match(chain, matched);
       if (matched[index] === 0) lane.confirm(chain, index, 0);

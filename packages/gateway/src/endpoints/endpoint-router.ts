@@ -55,7 +55,7 @@ export interface DecisionRecorder {
   note(record: DecisionRecord): void;
 }
 
-const noChain: PrefixChain = { words: new Uint32Array(0), blockCount: 0 };
+const noChain: PrefixChain = { words: new Uint32Array(0), first: 0, blockCount: 0 };
 /** Prompt tokens of another gateway's request, where only their number is known. */
 const tokensOfOthers = 256;
 

@@ -33,10 +33,14 @@ const bytesPerToken = 4;
 const blockBytes = 512;
 /** Prompt tokens in a block of a chain, about. */
 export const promptTokensPerBlock: number = blockBytes / bytesPerToken;
+/** Words that chains are put into one after another: an array for each would be larger than most chains. */
+const roomWords = 512;
 
 /** Reads what routing needs of requests. Of a prompt only the hashes of its blocks are kept. */
 export class PromptReader {
   readonly #hasher = new PrefixHasher({ blockBytes });
+  #room = new Uint32Array(roomWords);
+  #roomUsed = 0;
 
   /** A form names its model in a field; what is neither JSON nor a form names none. */
   read(
@@ -53,30 +57,41 @@ export class PromptReader {
   }
 
   #factsOf(scanned: ScannedBody): PromptFacts | { readonly refused: ApiError } {
-    const kind = scanned.kindOf('model');
-    if (kind === undefined) return noFacts;
-    if (kind !== 'string')
+    const { model, namesModel, isStream, outputTokensMax } = new RoutingFields(scanned);
+    if (!namesModel) return noFacts;
+    if (model === undefined)
       return { refused: apiError('invalid_type', '"model" must be a string.', { param: 'model' }) };
-    const { model, isStream, outputTokensMax } = new RoutingFields(scanned);
     const hasher = this.#hasher;
     hasher.begin();
     const length = addPrompt(scanned, hasher);
-    const { words, blockCount } = hasher.finish();
     return {
       model,
-      // The hasher's words are its own: the next prompt writes over them.
-      chain: { words: words.slice(0, 2 * blockCount), blockCount },
+      chain: this.#kept(hasher.finish()),
       promptTokens: Math.ceil(length / bytesPerToken),
       outputTokensMax: countOf(outputTokensMax),
       isStream,
       scanned,
     };
   }
+
+  /** A copy of a chain: the hasher's words are its own, and the next prompt writes over them. */
+  #kept({ words, blockCount }: PrefixChain): PrefixChain {
+    const count = 2 * blockCount;
+    if (this.#roomUsed + count > this.#room.length) {
+      this.#room = new Uint32Array(Math.max(roomWords, count));
+      this.#roomUsed = 0;
+    }
+    const first = this.#roomUsed;
+    const room = this.#room;
+    for (let at = 0; at < count; at++) room[first + at] = words[at] as number;
+    this.#roomUsed += count;
+    return { words: room, first, blockCount };
+  }
 }
 
 const noFacts: PromptFacts = {
   model: undefined,
-  chain: { words: new Uint32Array(0), blockCount: 0 },
+  chain: { words: new Uint32Array(0), first: 0, blockCount: 0 },
   promptTokens: 0,
   outputTokensMax: 0,
   isStream: false,

@@ -17,6 +17,11 @@ export class RoutingFields {
     return this.#body.textAt(at.model);
   }
 
+  /** Whether there is a model at all, of whatever kind. */
+  get namesModel(): boolean {
+    return this.#body.startOf(at.model) !== -1;
+  }
+
   get isStream(): boolean {
     return this.#body.isTrueAt(at.stream);
   }

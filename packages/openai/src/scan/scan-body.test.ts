@@ -44,6 +44,7 @@ test('reads the fields by which a request is routed', () => {
     }),
   );
   assert.deepEqual(fieldsOf(body), {
+    namesModel: true,
     model: 'smol',
     isStream: true,
     includesUsage: true,
@@ -60,6 +61,7 @@ test('reads the fields by which a request is routed', () => {
 test('takes absent fields and those of another kind as not given', () => {
   const body = scanned('{"model":3,"stream":"yes","stream_options":true,"n":null,"tools":[ ]}');
   assert.deepEqual(fieldsOf(body), {
+    namesModel: true,
     model: undefined,
     isStream: false,
     includesUsage: false,

@@ -1,3 +1,4 @@
+import type { PrefixChain } from './prefix-hasher.ts';
 import type { PrefixLedger } from './prefix-ledger.ts';
 import { type BlockKey, keyAfter, rootKey } from './token-chain.ts';
 
@@ -93,6 +94,6 @@ export class EngineBlocks {
   }
 }
 
-function chainOf(key: BlockKey): { readonly words: Uint32Array; readonly blockCount: 1 } {
-  return { words: Uint32Array.of(key.low, key.high), blockCount: 1 };
+function chainOf(key: BlockKey): PrefixChain {
+  return { words: Uint32Array.of(key.low, key.high), first: 0, blockCount: 1 };
 }

@@ -2,8 +2,9 @@ import { type PrefixHasherOptions, resolveHasherOptions } from '../options.ts';
 
 /** The blocks of a prompt, each named by a 64-bit hash of everything from the prompt's start to the block's end. */
 export interface PrefixChain {
-  /** Two words a block: the low and the high half of its hash. */
+  /** Two words a block, from `first` on: the low and the high half of its hash. */
   readonly words: Uint32Array;
+  readonly first: number;
   readonly blockCount: number;
 }
 
@@ -73,7 +74,7 @@ export class PrefixHasher {
   /** The chain of what was added since `begin`; bytes that fill no block are left out. */
   finish(): PrefixChain {
     this.#hashWaiting();
-    return { words: this.#words, blockCount: this.#blockCount };
+    return { words: this.#words, first: 0, blockCount: this.#blockCount };
   }
 
   #put(bytes: Uint8Array, from: number, length: number): void {

@@ -121,7 +121,7 @@ test('a million distinct prefixes leave memory as it was', () => {
   const ledger = PrefixLedger.create(new VirtualClock(), { endpointsMax: 8, ledgerBytes: 2 ** 20 });
   const words = new Uint32Array(2);
   const bytes = ledger.buffer.byteLength;
-  const prefix = { words, blockCount: 1 };
+  const prefix = { words, first: 0, blockCount: 1 };
   const insert = (from: number, until: number): void => {
     for (let at = from; at < until; at++) {
       words[0] = Math.imul(at, 0x9e3779b1);

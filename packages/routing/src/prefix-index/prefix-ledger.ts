@@ -373,10 +373,10 @@ export class PrefixLedger {
 
 /** The low half of a block's hash as a key: never one of the two values that mark an entry. */
 function lowHalf(chain: PrefixChain, block: number): number {
-  const low = (chain.words[2 * block] as number) | 0;
+  const low = (chain.words[chain.first + 2 * block] as number) | 0;
   return low === emptyKey || low === busyKey ? low + 2 : low;
 }
 
 function highHalf(chain: PrefixChain, block: number): number {
-  return (chain.words[2 * block + 1] as number) | 0;
+  return (chain.words[chain.first + 2 * block + 1] as number) | 0;
 }

@@ -37,5 +37,5 @@ export function tokenChain(tokens: Int32Array, blockSize: number, salt: number):
     words[2 * block] = key.low;
     words[2 * block + 1] = key.high;
   }
-  return { words, blockCount };
+  return { words, first: 0, blockCount };
 }

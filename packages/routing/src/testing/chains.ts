@@ -11,5 +11,5 @@ export function chainOf(names: readonly number[]): PrefixChain {
     words[2 * block] = low;
     words[2 * block + 1] = high;
   }
-  return { words, blockCount: names.length };
+  return { words, first: 0, blockCount: names.length };
 }
