@@ -89,11 +89,14 @@ function usageFrom(bytes: Buffer, from: number): ToldUsage | undefined {
   let outputTokens: number | undefined;
   let cachedTokens: number | undefined;
   let timedTokens: number | undefined;
-  for (let at = from; at < bytes.length; at++) {
+  const { length } = bytes;
+  for (let at = from; at < length; at++) {
     if (bytes[at] !== quote) continue;
     const letter = bytes[at + 1];
-    if (letter === letterP && startsAt(bytes, at, promptName))
+    if (letter === letterP && startsAt(bytes, at, promptName)) {
       promptTokens = numberAfterName(bytes, at, promptName) ?? promptTokens;
+      at += promptName.length - 1;
+    }
     if (letter !== letterC) continue;
     if (startsAt(bytes, at, outputName)) outputTokens = numberAfterName(bytes, at, outputName);
     else if (startsAt(bytes, at, cachedName)) cachedTokens = numberAfterName(bytes, at, cachedName);
