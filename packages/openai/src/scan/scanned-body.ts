@@ -41,27 +41,27 @@ const knownTexts = new KnownTexts();
 /** A request body that is a JSON object, and where its routing fields stand. Values are decoded when they are asked for. */
 export class ScannedBody {
   readonly bytes: Buffer;
-  /** Where the object begins: white space may stand before it. */
-  readonly start: number;
-  readonly memberCount: number;
+  readonly #parts: ScannedBodyParts;
   readonly #ranges: readonly number[];
-  readonly #repeated: readonly number[] | undefined;
-  readonly #messages: readonly number[] | undefined;
-  readonly #inputs: readonly number[] | undefined;
 
   constructor(bytes: Buffer, parts: ScannedBodyParts) {
     this.bytes = bytes;
-    this.start = parts.start;
-    this.memberCount = parts.memberCount;
+    this.#parts = parts;
     this.#ranges = parts.ranges;
-    this.#repeated = parts.repeated;
-    this.#messages = parts.messages;
-    this.#inputs = parts.inputs;
+  }
+
+  /** Where the object begins: white space may stand before it. */
+  get start(): number {
+    return this.#parts.start;
+  }
+
+  get memberCount(): number {
+    return this.#parts.memberCount;
   }
 
   /** Fields that come more than once. The last one counts here as for `JSON.parse`; other parsers take the first. */
   get repeated(): readonly ScannedField[] {
-    return scannedFields.filter((_, index) => this.#repeated?.includes(index));
+    return scannedFields.filter((_, index) => this.#parts.repeated?.includes(index));
   }
 
   /** Whether `stream_options.include_usage` is true. */
@@ -108,8 +108,8 @@ export class ScannedBody {
 
   /** What a model reads of each element of the field of this index, where it is a list of messages or inputs. */
   elementsOf(index: number): readonly number[] | undefined {
-    if (index === messagesField) return this.#messages;
-    return index === inputField ? this.#inputs : undefined;
+    if (index === messagesField) return this.#parts.messages;
+    return index === inputField ? this.#parts.inputs : undefined;
   }
 
   kindOf(field: ScannedField): JsonKind | undefined {
