@@ -1,3 +1,5 @@
+// As a global it is looked up at every use.
+import { Buffer } from 'node:buffer';
 import { type PrefixHasherOptions, resolveHasherOptions } from '../options.ts';
 
 /** The blocks of a prompt, each named by a 64-bit hash of everything from the prompt's start to the block's end. */
