@@ -20,6 +20,9 @@ import type { OwnAnswer, OwnRoute } from './own-route.ts';
 import { Relay, type RelayHost, type RelayOutcome } from './relay.ts';
 import { tenantHeader, tenantOf } from './tenant.ts';
 
+/** That an answer has paused too long is known late by so many parts of the bound at most. */
+const pieceSteps = 16;
+
 /** What a gateway is made from. */
 export interface GatewayOptions {
   readonly backend: Backend;
@@ -54,7 +57,7 @@ export class Pipeline implements RequestHandler, RelayHost, Disposable {
       active: () => this.#activeCount,
       bodyBytes: () => this.room.bytesHeld,
     });
-    this.pieces = new DeadlineQueue(options.clock, this.bounds.pieceMsMax);
+    this.pieces = new DeadlineQueue(options.clock, this.bounds.pieceMsMax, pieceSteps);
   }
 
   get activeCount(): number {
