@@ -2,6 +2,7 @@ import { apiError, type ApiError } from '@millrace/openai';
 import type { Clock } from '@millrace/stdx';
 import { SharedHeads } from '../http1/known-head.ts';
 import { DeadlineQueue } from '../net/deadlines.ts';
+import { MemoryViews } from '../net/memory-views.ts';
 import { SharedOutput } from '../net/socket-writer.ts';
 import type { Backend, BackendRequest, TakeAnswer } from './backend.ts';
 import type { BackendAddress } from './backend-address.ts';
@@ -33,7 +34,7 @@ const readBytes = 64 * 1024;
 
 /** A backend that speaks HTTP/1.1 over pooled connections. */
 export class HttpBackend implements Backend, Disposable, ConnectionOwner {
-  readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(readBytes);
+  readonly reads: MemoryViews = new MemoryViews(readBytes);
   readonly output: SharedOutput = new SharedOutput();
   readonly knownHeads: SharedHeads = new SharedHeads();
   tlsSession: Buffer | undefined;

@@ -8,6 +8,7 @@ import { FieldName } from '../messages/field-name.ts';
 import { HeaderBlock } from '../messages/header-block.ts';
 import { Deadline } from '../net/deadlines.ts';
 import { HeadReader } from '../net/head-reader.ts';
+import type { MemoryViews } from '../net/memory-views.ts';
 import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
 import type { BackendAddress } from './backend-address.ts';
 import {
@@ -24,7 +25,7 @@ const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
 
 /** What a connection tells the pool it belongs to. */
 export interface ConnectionOwner {
-  readonly readBuffer: Buffer;
+  readonly reads: MemoryViews;
   readonly output: SharedOutput;
   readonly knownHeads: SharedHeads;
   /** Value of the header `authorization` that is sent in place of a request's own. */
@@ -94,6 +95,11 @@ export class UpstreamConnection implements ExchangeCarrier {
     this.#owner.noteIdle(this);
   }
 
+  viewOf(bytes: Buffer, start: number, end: number): Buffer {
+    const { reads } = this.#owner;
+    return bytes === reads.memory ? reads.of(start, end) : bytes.subarray(start, end);
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -147,9 +153,9 @@ export class UpstreamConnection implements ExchangeCarrier {
       this.destroy();
       return false;
     }
-    const { readBuffer } = this.#owner;
-    if (exchange.isAnswered) exchange.take(readBuffer, [0, length], this.#head.parser.isKeptAlive);
-    else this.#readHead(exchange, readBuffer, length);
+    const { memory } = this.#owner.reads;
+    if (exchange.isAnswered) exchange.take(memory, 0, length);
+    else this.#readHead(exchange, memory, length);
     return true;
   }
 
@@ -206,7 +212,7 @@ function openSocket(
   owner: ConnectionOwner,
   read: (length: number) => boolean,
 ): Socket {
-  const onread = { buffer: owner.readBuffer, callback: read };
+  const onread = { buffer: owner.reads.memory, callback: read };
   if (address.kind === 'socket') return connectPlain({ path: address.path, onread });
   const { host, port } = address;
   if (address.kind === 'tcp') return connectPlain({ host, port, onread });

@@ -11,6 +11,8 @@ import type { BackendRequest, TakeAnswer } from './backend.ts';
 export interface ExchangeCarrier {
   /** The answer is whole: another exchange may use the connection, or it ends. */
   release(isReusable: boolean): void;
+  /** A view of what was read, which holds until the next read. */
+  viewOf(bytes: Buffer, start: number, end: number): Buffer;
   pause(): void;
   resume(): void;
   destroy(): void;
@@ -50,6 +52,8 @@ export class UpstreamExchange implements BodySource {
   guard: ExchangeGuard | undefined;
   readonly #settle: TakeAnswer;
   #isAnswered = false;
+  /** The connection may be used again behind the answer. */
+  #isKeptAlive = false;
   #framing: AnswerFraming = 'none';
   #remaining = 0;
   #decoder: ChunkedDecoder | undefined;
@@ -107,16 +111,17 @@ export class UpstreamExchange implements BodySource {
     this.#isAnswered = true;
     this.guard?.deadline.cancel();
     const { status, isKeptAlive } = parser;
+    this.#isKeptAlive = isKeptAlive;
     const headers = head.headers();
     this.#isBeginning = true;
     this.#settle({ kind: 'answered', message: { status, headers, body: this } });
     this.#isBeginning = false;
-    if (!this.isOver) this.#takeFirst(bytes, [head.bodyStart, head.end], isKeptAlive);
+    if (!this.isOver) this.#takeFirst(bytes, head.bodyStart, head.end);
   }
 
-  /** More of the body has come. `isKeptAlive`: the connection may be used again behind it. */
-  take(bytes: Buffer, [start, end]: readonly [number, number], isKeptAlive: boolean): void {
-    this.#read(bytes, [start, end], isKeptAlive);
+  /** More of the body has come. */
+  take(bytes: Buffer, start: number, end: number): void {
+    this.#read(bytes, start, end);
     const sink = this.#sink;
     if (sink === undefined) {
       if (!this.isOver && !this.#isPaused) this.#pause();
@@ -151,25 +156,24 @@ export class UpstreamExchange implements BodySource {
     else (this.#otherListeners ??= []).push(listener);
   }
 
-  #takeFirst(bytes: Buffer, range: readonly [number, number], isKeptAlive: boolean): void {
-    const [start, end] = range;
+  #takeFirst(bytes: Buffer, start: number, end: number): void {
     const isEmpty =
       this.#framing === 'none' || (this.#framing === 'length' && this.#remaining === 0);
-    if (isEmpty) this.#finishWhole(isKeptAlive && start === end);
-    else this.take(bytes, range, isKeptAlive);
+    if (isEmpty) this.#finishWhole(start === end);
+    else this.take(bytes, start, end);
   }
 
-  #read(bytes: Buffer, [start, end]: readonly [number, number], isKeptAlive: boolean): void {
-    if (this.#framing === 'chunked') return this.#readChunks(bytes, [start, end], isKeptAlive);
+  #read(bytes: Buffer, start: number, end: number): void {
+    if (this.#framing === 'chunked') return this.#readChunks(bytes, start, end);
     const length =
       this.#framing === 'length' ? Math.min(this.#remaining, end - start) : end - start;
     this.#remaining -= length;
     this.#pass(bytes, start, start + length);
     if (this.#framing === 'length' && this.#remaining === 0)
-      this.#finishWhole(isKeptAlive && start + length === end);
+      this.#finishWhole(start + length === end);
   }
 
-  #readChunks(bytes: Buffer, [start, end]: readonly [number, number], isKeptAlive: boolean): void {
+  #readChunks(bytes: Buffer, start: number, end: number): void {
     const decoder = this.#decoder as ChunkedDecoder;
     decoder.at = start;
     let step = decoder.step(bytes, end);
@@ -178,7 +182,7 @@ export class UpstreamExchange implements BodySource {
       if (this.isOver) return;
       step = decoder.step(bytes, end);
     }
-    if (step === 'done') return this.#finishWhole(isKeptAlive && decoder.at === end);
+    if (step === 'done') return this.#finishWhole(decoder.at === end);
     if (step === 'more') return;
     const { carrier } = this;
     this.#finish('died');
@@ -187,7 +191,7 @@ export class UpstreamExchange implements BodySource {
 
   #pass(bytes: Buffer, start: number, end: number): void {
     if (start === end) return;
-    const piece = bytes.subarray(start, end);
+    const piece = this.carrier?.viewOf(bytes, start, end) ?? bytes.subarray(start, end);
     if (this.#sink === undefined) (this.#retained ??= []).push(Buffer.from(piece));
     else this.#sink.write(piece);
   }
@@ -197,10 +201,11 @@ export class UpstreamExchange implements BodySource {
     this.carrier?.pause();
   }
 
-  #finishWhole(isReusable: boolean): void {
+  /** `isLast`: nothing came behind the answer. */
+  #finishWhole(isLast: boolean): void {
     const { carrier } = this;
     this.carrier = undefined;
-    carrier?.release(isReusable);
+    carrier?.release(isLast && this.#isKeptAlive);
     this.#finish('whole');
   }
 

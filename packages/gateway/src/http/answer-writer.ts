@@ -68,12 +68,8 @@ export class AnswerWriter implements BodySink {
 
   write(piece: Buffer): void {
     if (!this.#hasBody) return;
-    const writer = this.#writer;
-    if (!this.#isChunked) return writer.bytes(piece);
-    writer.text(piece.length.toString(16));
-    writer.text('\r\n');
-    writer.bytes(piece);
-    writer.text('\r\n');
+    if (this.#isChunked) this.#writer.chunk(piece);
+    else this.#writer.bytes(piece);
   }
 
   flush(): boolean {

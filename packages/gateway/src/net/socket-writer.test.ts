@@ -77,3 +77,18 @@ test('what was written before long bytes goes before them, and the shared memory
   for await (const piece of far.resume()) text += String(piece);
   assert.equal(text, `head;${'x'.repeat(200_000)};tail`);
 });
+
+test('chunks of all lengths are written as chunked coding says', async (t) => {
+  const [near, far] = await connectedPair(t);
+  const writer = new SocketWriter(near, new SharedOutput());
+  const edges = [1, 15, 16, 17, 255, 256, 4095, 4096, 65_526, 65_527, 65_528, 65_536, 200_000];
+  const chunks = edges.map((length, index) => Buffer.alloc(length, index + 1));
+  const expected = chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk.toString()}\r\n`);
+  for (const chunk of chunks) writer.chunk(chunk);
+  writer.chunk(Buffer.alloc(0));
+  writer.flush();
+  near.end();
+  let text = '';
+  for await (const piece of far.resume()) text += String(piece);
+  assert.equal(text, expected.join(''));
+});

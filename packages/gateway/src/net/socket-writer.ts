@@ -1,21 +1,27 @@
 import type { Socket } from 'node:net';
 import { carriageReturn, lineFeed } from '../http1/bytes.ts';
+import { MemoryViews } from './memory-views.ts';
 import { LentMemory } from './spare-memory.ts';
 
 /** Room for what is written in one turn of the loop. */
 const outputBytes = 64 * 1024;
 /** Up to so many characters, writing them one by one costs less than the call that writes them all. */
 const shortTextMax = 10;
+/** Of a chunk that is as long as the room: its size in five digits, and two ends of lines. */
+const chunkFramingBytes = 9;
+const hexDigits = Buffer.from('0123456789abcdef');
 
 /** Memory in which writes are put together, one connection after another. */
 export class SharedOutput {
-  bytes: Buffer = Buffer.allocUnsafeSlow(outputBytes);
+  views: MemoryViews = new MemoryViews(outputBytes);
+  bytes: Buffer = this.views.memory;
   length = 0;
   writer: SocketWriter | undefined;
 
   /** The kernel has not taken all of it: what is left keeps this memory, and others get their own. */
   giveAway(): void {
-    this.bytes = Buffer.allocUnsafeSlow(outputBytes);
+    this.views = new MemoryViews(outputBytes);
+    this.bytes = this.views.memory;
   }
 }
 
@@ -72,6 +78,24 @@ export class SocketWriter {
     output.length += length;
   }
 
+  /** Writes bytes as a chunk of a body (RFC 9112, 7.1), of none nothing; they may change as soon as this returns. */
+  chunk(bytes: Buffer): void {
+    const { length } = bytes;
+    if (length === 0) return;
+    if (length > outputBytes - chunkFramingBytes) {
+      this.text(`${length.toString(16)}\r\n`);
+      this.range(bytes, 0, length);
+      return this.text('\r\n');
+    }
+    const output = this.#open(length + chunkFramingBytes);
+    const start = putChunkSize(output.bytes, output.length, length);
+    output.bytes.set(bytes, start);
+    const end = start + length;
+    output.bytes[end] = carriageReturn;
+    output.bytes[end + 1] = lineFeed;
+    output.length = end + 2;
+  }
+
   /** Writes a part of bytes; they may change as soon as this returns. */
   range(bytes: Buffer, start: number, end: number): void {
     let from = start;
@@ -114,7 +138,7 @@ export class SocketWriter {
     const output = this.#output;
     const socket = this.#socket;
     if (output.writer !== this || output.length === 0) return !socket.writableNeedDrain;
-    const bytes = output.bytes.subarray(0, output.length);
+    const bytes = output.views.of(0, output.length);
     output.length = 0;
     output.writer = undefined;
     if (!socket.writable) return true;
@@ -142,4 +166,17 @@ export class SocketWriter {
 function putText(bytes: Buffer, start: number, text: string): void {
   if (text.length > shortTextMax) bytes.write(text, start, 'latin1');
   else for (let at = 0; at < text.length; at++) bytes[start + at] = text.charCodeAt(at);
+}
+
+/** Puts the line of a chunk's size; answers where the chunk begins. */
+function putChunkSize(bytes: Buffer, at: number, size: number): number {
+  const end = at + ((35 - Math.clz32(size)) >> 2);
+  let rest = size;
+  for (let digit = end - 1; digit >= at; digit--) {
+    bytes[digit] = hexDigits[rest & 15] as number;
+    rest >>>= 4;
+  }
+  bytes[end] = carriageReturn;
+  bytes[end + 1] = lineFeed;
+  return end + 2;
 }
