@@ -96,10 +96,10 @@ export {
 } from './options.ts';
 export {
   type Identified,
-  type KeyHeaders,
   keyHashOf,
   TenantDirectory,
   type TenantOptions,
 } from './identity/tenant-directory.ts';
 export { checkIdentity, type CheckedIdentity, type TlsIdentity } from './tls/tls-identity.ts';
 export { ticketKeyBytes, type TlsOptions } from './tls/tls-server.ts';
+export type { KeyHeaders } from './identity/tenant-header.ts';

@@ -9,7 +9,7 @@ import {
   faultHere,
   type TakeAnswer,
 } from '../backends/backend.ts';
-import type { Identified, KeyHeaders, TenantOptions } from '../identity/tenant-directory.ts';
+import type { Identified, TenantOptions } from '../identity/tenant-directory.ts';
 import { HeaderBlock, HeaderEdit } from '../messages/header-block.ts';
 import { DeadlineQueue } from '../net/deadlines.ts';
 import { type GatewayBounds, gatewayDefaults } from '../options.ts';
@@ -18,7 +18,7 @@ import type { Admission, Exchange, RequestHandler, RequestHead } from './exchang
 import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import type { OwnAnswer, OwnRoute } from './own-route.ts';
 import { Relay, type RelayHost, type RelayOutcome } from './relay.ts';
-import { tenantHeader, tenantOf } from './tenant.ts';
+import { type KeyHeaders, tenantHeader, tenantOf } from '../identity/tenant-header.ts';
 
 /** That an answer has paused too long is known late by so many parts of the bound at most. */
 const pieceSteps = 16;

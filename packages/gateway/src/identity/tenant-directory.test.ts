@@ -38,3 +38,8 @@ test('refuses what is no key of a tenant, without repeating it', () => {
     assert.doesNotMatch(identified.error.message, /secret/);
   }
 });
+
+test('a name that no header can carry is a bug', () => {
+  const tenant = { name: 'a\r\nb: c', keyHashes: [], models: undefined };
+  assert.throws(() => new TenantDirectory([tenant]), /cannot be sent/);
+});

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 import { apiError, type ApiError } from '@millrace/openai';
+import { assertSendable } from '../messages/header-block.ts';
+import { type KeyHeaders, tenantHeader } from './tenant-header.ts';
 
 /** Who may use the gateway. */
 export interface TenantOptions {
@@ -17,12 +19,6 @@ export type Identified =
   | { readonly kind: 'anybody' }
   | { readonly kind: 'refused'; readonly error: ApiError };
 
-/** Headers in which a key may come: OpenAI's and Anthropic's. */
-export interface KeyHeaders {
-  readonly authorization?: string | undefined;
-  readonly 'x-api-key'?: string | readonly string[] | undefined;
-}
-
 /** The tenants of a gateway by their keys. Keys are compared by hash, so that time tells nothing of them. */
 export class TenantDirectory {
   readonly #tenantOf: ReadonlyMap<string, TenantOptions>;
@@ -30,6 +26,8 @@ export class TenantDirectory {
   readonly #found = new Map<string, Identified>();
 
   constructor(tenants: readonly TenantOptions[]) {
+    // Engines are told it.
+    for (const { name } of tenants) assertSendable(tenantHeader, name);
     this.#tenantOf = new Map(
       tenants.flatMap((tenant) =>
         tenant.keyHashes.map((keyHash) => [keyHash.toLowerCase(), tenant]),

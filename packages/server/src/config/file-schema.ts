@@ -117,7 +117,13 @@ const listen = z
 
 const tenant = z
   .strictObject({
-    name: z.string().min(1).max(64).describe('What metrics and engines call it.'),
+    name: z
+      .string()
+      .regex(
+        /^[!-~](?:[ -~]{0,62}[!-~])?$/,
+        'is no 1 to 64 letters, digits, signs and spaces of ASCII: engines are told it in a header',
+      )
+      .describe('What metrics and engines call it.'),
     keys: z
       .array(
         z

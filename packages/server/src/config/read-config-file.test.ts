@@ -112,6 +112,15 @@ tenants: [{ name: one, keys: ["${key}"] }, { name: two, keys: ["${key.toUpperCas
   assert.match(problemsOf(plain).join(), /tenants\[0\]\.keys\[0\] is wrong: is no "sha256:"/);
 });
 
+test('refuses a name of a tenant that no header can carry', () => {
+  for (const name of ['"中"', '"a\\nb"', '" a"', '""']) {
+    const text = `endpoints: [{ url: "http://a:1" }]
+tenants: [{ name: ${name}, keys: ["sha256:${'a'.repeat(64)}"] }]
+`;
+    assert.match(problemsOf(text).join(), /tenants\[0\]\.name is wrong: is no 1 to 64 letters/);
+  }
+});
+
 test('an alias bomb is refused, not expanded', () => {
   const levels = Array.from({ length: 12 }, (_, at) =>
     at === 0 ? 'a0: &a0 [x, x]' : `a${at}: &a${at} [*a${at - 1}, *a${at - 1}, *a${at - 1}]`,

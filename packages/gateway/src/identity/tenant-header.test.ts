@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { tenantOf } from './tenant.ts';
+import { tenantOf } from './tenant-header.ts';
 
 test('the same key is the same tenant, another one is another, none is nobody', () => {
   assert.equal(tenantOf({ authorization: 'Bearer a' }), tenantOf({ authorization: 'Bearer a' }));

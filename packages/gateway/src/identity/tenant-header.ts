@@ -1,5 +1,10 @@
 import { hash } from 'node:crypto';
-import type { KeyHeaders } from '../identity/tenant-directory.ts';
+
+/** Headers in which a key may come: OpenAI's and Anthropic's. */
+export interface KeyHeaders {
+  readonly authorization?: string | undefined;
+  readonly 'x-api-key'?: string | readonly string[] | undefined;
+}
 
 /** The header by which an engine is told whose request it is. What a client sends in it is replaced. */
 export const tenantHeader = 'x-millrace-tenant';
