@@ -15,6 +15,12 @@ export interface Clock {
   unixMs(): number;
   /** Calls `run` once, after at least `delayMs`. Does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer;
+  /**
+   * Holds the time for what is done without waiting for anything, where a clock can. True: whoever called this releases
+   * it; false: somebody else does, or nobody needs to.
+   */
+  hold(): boolean;
+  release(): void;
 }
 
 /** The machine's clock. */
@@ -27,34 +33,47 @@ export const systemClock: Clock = {
     const cancel = (): void => clearTimeout(handle);
     return { cancel, [Symbol.dispose]: cancel };
   },
+  hold: () => false,
+  release: () => undefined,
 };
 
-/** Another clock, but while its time is held: then everybody is told one `unixMs`, which is read once. */
+/**
+ * Another clock whose time can be held: what is done without waiting for anything is done at one time, which is read once,
+ * if at all.
+ */
 export class HeldClock implements Clock {
   readonly #clock: Clock;
   #isHeld = false;
-  #heldUnixMs = Number.NaN;
+  /** NaN: not read yet. */
+  #nowMs = Number.NaN;
+  #unixMs = Number.NaN;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   nowMs(): number {
-    return this.#clock.nowMs();
+    if (!this.#isHeld) return this.#clock.nowMs();
+    if (Number.isNaN(this.#nowMs)) this.#nowMs = this.#clock.nowMs();
+    return this.#nowMs;
   }
 
   unixMs(): number {
-    return this.#isHeld ? this.#heldUnixMs : this.#clock.unixMs();
+    if (!this.#isHeld) return this.#clock.unixMs();
+    if (Number.isNaN(this.#unixMs)) this.#unixMs = this.#clock.unixMs();
+    return this.#unixMs;
   }
 
   after(delayMs: number, run: () => void): Timer {
     return this.#clock.after(delayMs, run);
   }
 
-  /** Holds the time until `release`: for what is done without waiting for anything. */
-  hold(): void {
-    this.#heldUnixMs = this.#clock.unixMs();
+  hold(): boolean {
+    if (this.#isHeld) return false;
     this.#isHeld = true;
+    this.#nowMs = Number.NaN;
+    this.#unixMs = Number.NaN;
+    return true;
   }
 
   release(): void {
@@ -88,6 +107,13 @@ export class VirtualClock implements Clock {
     const cancel = (): void => void this.#timers.delete(timer);
     return { cancel, [Symbol.dispose]: cancel };
   }
+
+  /** It stands still by itself. */
+  hold(): boolean {
+    return false;
+  }
+
+  release(): void {}
 
   /** Moves time on by `ms` and fires what falls due, in order of time, then of setting. */
   advance(ms: number): void {

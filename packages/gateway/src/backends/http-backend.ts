@@ -34,6 +34,7 @@ const readBytes = 64 * 1024;
 
 /** A backend that speaks HTTP/1.1 over pooled connections. */
 export class HttpBackend implements Backend, Disposable, ConnectionOwner {
+  readonly clock: Clock;
   readonly reads: MemoryViews = new MemoryViews(readBytes);
   readonly output: SharedOutput = new SharedOutput();
   readonly knownHeads: SharedHeads = new SharedHeads();
@@ -50,6 +51,7 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
 
   constructor(options: HttpBackendOptions) {
     const { clock } = options;
+    this.clock = clock;
     this.#options = options;
     this.#connecting = new DeadlineQueue(clock, options.connectMsMax ?? connectMsDefault);
     this.#firstBytes = new DeadlineQueue(clock, options.firstByteMsMax);

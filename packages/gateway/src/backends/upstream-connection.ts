@@ -1,6 +1,6 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { messageOf } from '@millrace/stdx';
+import { type Clock, messageOf } from '@millrace/stdx';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import type { SharedHeads } from '../http1/known-head.ts';
 import { ResponseParser } from '../http1/response-parser.ts';
@@ -25,6 +25,7 @@ const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
 
 /** What a connection tells the pool it belongs to. */
 export interface ConnectionOwner {
+  readonly clock: Clock;
   readonly reads: MemoryViews;
   readonly output: SharedOutput;
   readonly knownHeads: SharedHeads;
@@ -153,9 +154,14 @@ export class UpstreamConnection implements ExchangeCarrier {
       this.destroy();
       return false;
     }
-    const { memory } = this.#owner.reads;
-    if (exchange.isAnswered) exchange.take(memory, 0, length);
-    else this.#readHead(exchange, memory, length);
+    const { reads, clock } = this.#owner;
+    const isHolder = clock.hold();
+    try {
+      if (exchange.isAnswered) exchange.take(reads.memory, 0, length);
+      else this.#readHead(exchange, reads.memory, length);
+    } finally {
+      if (isHolder) clock.release();
+    }
     return true;
   }
 

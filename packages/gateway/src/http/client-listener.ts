@@ -57,9 +57,14 @@ export class ClientListener implements ClientSide, Disposable {
       accepted.destroy();
       return;
     }
-    const socket = adoptSocket(accepted, this.#readBuffer, (bytes, length) =>
-      connection.take(bytes, length),
-    );
+    const socket = adoptSocket(accepted, this.#readBuffer, (bytes, length) => {
+      const isHolder = this.#clock.hold();
+      try {
+        connection.take(bytes, length);
+      } finally {
+        if (isHolder) this.#clock.release();
+      }
+    });
     const connection = new ClientConnection(socket, this);
     this.#connections.add(connection);
   }

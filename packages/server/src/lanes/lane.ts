@@ -15,7 +15,7 @@ import {
   startGateway,
 } from '@millrace/gateway';
 import { draining } from '@millrace/openai';
-import { seededPrng, systemClock } from '@millrace/stdx';
+import { type Clock, HeldClock, seededPrng, systemClock } from '@millrace/stdx';
 import { Registry, type RegistrySnapshot } from '@millrace/telemetry';
 import { healthAnswer } from '../admin/admin-route.ts';
 import { type EngineStatus, engineUnavailable } from '../supervise/engine-status.ts';
@@ -56,12 +56,13 @@ export class Lane {
   /** Serves what control has set up; `line` leads to control. Throws what `startGateway` throws. */
   static async open(setup: LaneSetup, line: ControlLine): Promise<Lane> {
     const registry = new Registry();
-    const rear = rearOf(setup, registry);
+    const clock = new HeldClock(systemClock);
+    const rear = rearOf(setup, registry, clock);
     const life = { isDraining: false };
     const { ownRoutes = [], ...front } = rear.gateway;
     const gateway = await startGateway({
       ...front,
-      clock: systemClock,
+      clock,
       registry,
       createRequestId: requestIds(),
       ownRoutes: [healthRoute(front.backend, life), line.route(), ...ownRoutes],
@@ -105,16 +106,17 @@ function healthRoute(backend: Backend, life: { readonly isDraining: boolean }): 
   };
 }
 
-function rearOf(setup: LaneSetup, registry: Registry): LaneRear {
+function rearOf(setup: LaneSetup, registry: Registry, clock: Clock): LaneRear {
   return setup.source.kind === 'engine'
-    ? engineRear(setup.source, setup)
-    : endpointsRear(setup.source, { setup, batchMetrics: createBatchMetrics(registry) });
+    ? engineRear(setup.source, setup, clock)
+    : endpointsRear(setup.source, { setup, clock, batchMetrics: createBatchMetrics(registry) });
 }
 
 /** One engine of our own at a socket that changes when it is started again. */
 function engineRear(
   source: LaneSource & { readonly kind: 'engine' },
   { limits }: LaneSetup,
+  clock: Clock,
 ): LaneRear {
   let engine: EngineStatus = source.engine;
   const backend = new HttpBackend({
@@ -122,7 +124,7 @@ function engineRear(
     unavailable: () => engineUnavailable(engine, systemClock.unixMs()),
     connectionsMax: limits.backendConnectionsMax,
     firstByteMsMax: gatewayDefaults.firstByteMsMax,
-    clock: systemClock,
+    clock,
   });
   return {
     gateway: {
@@ -140,14 +142,15 @@ function engineRear(
 
 function endpointsRear(
   source: LaneSource & { readonly kind: 'endpoints' },
-  { setup, batchMetrics }: { readonly setup: LaneSetup; readonly batchMetrics: BatchMetrics },
+  parts: { readonly setup: LaneSetup; readonly clock: Clock; readonly batchMetrics: BatchMetrics },
 ): LaneRear {
+  const { setup, clock, batchMetrics } = parts;
   const endpoints = new LaneEndpoints(source.table, {
     memory: source.memory,
     batchMetrics,
     backendConnectionsMax: setup.limits.backendConnectionsMax,
     lane: setup.lane,
-    clock: systemClock,
+    clock,
     random: seededPrng(setup.seed + setup.lane),
   });
   return {
