@@ -31,6 +31,8 @@ export class EventPattern {
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
   readonly #kinds: Uint8Array;
+  /** Of numbers and texts with escapes, what is alike may end within a part that is to be read as one. */
+  readonly #isReread: Uint8Array;
   /** It has content that is no string. */
   readonly #isFilled: boolean;
 
@@ -40,6 +42,10 @@ export class EventPattern {
     this.#starts = Int32Array.from(spots.starts);
     this.#ends = Int32Array.from(spots.ends);
     this.#kinds = Uint8Array.from(spots.kinds);
+    this.#isReread = this.#kinds.map((kind, spot) => {
+      const text = line.subarray(spots.starts[spot], spots.ends[spot]);
+      return kind === numberSpot || text.includes(backslash) ? 1 : 0;
+    });
     this.#isFilled = spots.isFilled;
   }
 
@@ -52,6 +58,7 @@ export class EventPattern {
 
   /** Where a line ends, its line feed included, that begins at `start` and is as the pattern; -1 where none is. */
   endIn(bytes: Uint8Array, start: number): number {
+    lastView.turnTo(bytes);
     const { length } = this.#line;
     const spotCount = this.#kinds.length;
     let hasContent = this.#isFilled;
@@ -66,14 +73,17 @@ export class EventPattern {
       if (own === length) break;
       if (spot === spotCount || own < (this.#starts[spot] as number)) return -1;
       const from = at - own + (this.#starts[spot] as number);
-      const kind = this.#kinds[spot];
-      at = kind === numberSpot ? numberEnd(bytes, from) : textEnd(bytes, from);
+      at = this.#valueEnd(bytes, spot, this.#isReread[spot] === 1 ? from : at);
       if (at === -1) return -1;
-      if (kind === contentSpot && at > from) hasContent = true;
+      if (this.#kinds[spot] === contentSpot && at > from) hasContent = true;
       own = this.#ends[spot] as number;
     }
     this.hasContent = hasContent;
     return at;
+  }
+
+  #valueEnd(bytes: Uint8Array, spot: number, from: number): number {
+    return this.#kinds[spot] === numberSpot ? numberEnd(bytes, from) : textEnd(bytes, from);
   }
 
   #isFilledContent(spot: number): boolean {
@@ -86,7 +96,7 @@ export class EventPattern {
   /** How many bytes from `at` on are the line's from `own` on. */
   #countAlike(bytes: Uint8Array, at: number, own: number): number {
     const limit = Math.min(this.#line.length - own, bytes.length - at);
-    const view = views.of(bytes);
+    const { view } = lastView;
     const offset = bytes.byteOffset + at;
     const words = this.#words[own & 3] as Int32Array;
     const first = own >> 2;
@@ -108,15 +118,17 @@ function wordsFrom(line: Uint8Array, from: number): Int32Array {
 
 /** Views memory by words at any place. Reads come in the same memory, one after another: one view serves them. */
 class LastView {
-  #view: DataView = new DataView(new ArrayBuffer(0));
+  view: DataView = new DataView(new ArrayBuffer(0));
+  #buffer: ArrayBufferLike = this.view.buffer;
 
-  of({ buffer }: Uint8Array): DataView {
-    if (this.#view.buffer !== buffer) this.#view = new DataView(buffer);
-    return this.#view;
+  turnTo({ buffer }: Uint8Array): void {
+    if (this.#buffer === buffer) return;
+    this.#buffer = buffer;
+    this.view = new DataView(buffer);
   }
 }
 
-const views = new LastView();
+const lastView = new LastView();
 
 /** Where the text of a string ends that begins at `from`; -1 where it does not, or is none. */
 function textEnd(bytes: Uint8Array, from: number): number {
