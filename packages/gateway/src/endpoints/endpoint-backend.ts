@@ -307,15 +307,21 @@ export class EndpointBackend implements Backend {
     return choices.some(({ endpoints }) => this.#candidates(endpoints, tried).length > 0);
   }
 
+  /** Those that may take a request; where all may, as they are. */
   #candidates(endpoints: readonly Endpoint[], tried: readonly Endpoint[]): readonly Endpoint[] {
-    const { draining } = this.#table;
-    const { circuits } = this.#resilience;
-    const mayTake = (one: Endpoint): boolean =>
+    for (let at = 0; at < endpoints.length; at++)
+      if (!this.#mayTake(endpoints[at] as Endpoint, tried))
+        return endpoints.filter((one) => this.#mayTake(one, tried));
+    return endpoints;
+  }
+
+  #mayTake(one: Endpoint, tried: readonly Endpoint[]): boolean {
+    return (
       isServing(one) &&
-      circuits.mayTry(one.index) &&
-      !tried.includes(one) &&
-      draining?.has(one.options.name) !== true;
-    return endpoints.every(mayTake) ? endpoints : endpoints.filter(mayTake);
+      this.#resilience.circuits.mayTry(one.index) &&
+      !(tried.length > 0 && tried.includes(one)) &&
+      this.#table.draining?.has(one.options.name) !== true
+    );
   }
 }
 
