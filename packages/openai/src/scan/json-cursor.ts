@@ -46,6 +46,8 @@ export class JsonCursor {
   /** The bytes by fours, and the byte's index at which they begin; made for the first long string. */
   #words: Int32Array = noWords;
   #wordCount = 0;
+  /** Where the bytes are, if they are in a room. */
+  #room: ScanRoom | undefined;
   #wordsStart = 0;
   #depth = 0;
   readonly #depthMax: number;
@@ -66,6 +68,7 @@ export class JsonCursor {
     this.#bytes = bytes;
     this.position = start;
     this.#end = end;
+    this.#room = undefined;
     this.#words = noWords;
     this.#wordCount = 0;
     this.#depth = 0;
@@ -76,9 +79,7 @@ export class JsonCursor {
   /** Sets the cursor on a text that is the first `end` bytes of a room. */
   resetIn(room: ScanRoom, end: number): void {
     this.reset(room.bytes, 0, end);
-    this.#words = room.words;
-    this.#wordCount = end >> 2;
-    this.#wordsStart = 0;
+    this.#room = room;
   }
 
   /** Lets go of the bytes, so that a cursor at rest keeps nothing alive. */
@@ -191,7 +192,21 @@ export class JsonCursor {
       }
       if (byte === backslash || byte < 0x20) break;
     }
-    return this.#skipLongString(at);
+    return this.#room === undefined
+      ? this.#skipLongString(at)
+      : this.#skipStringInRoom(this.#room, at);
+  }
+
+  /** Skips the rest of a string, from byte `from` of its text on, by as many bytes as a room looks at. */
+  #skipStringInRoom(room: ScanRoom, from: number): boolean {
+    let at = from;
+    for (;;) {
+      at = room.skipPlain(at, this.#end);
+      if (at >= this.#end || this.#bytes[at] !== backslash) return this.#skipStringEnd(at);
+      const length = this.#escapeLength(at + 1);
+      if (length === 0) return false;
+      at += length;
+    }
   }
 
   /** Skips the rest of a string by words, from byte `from` of its text on. */

@@ -22,7 +22,7 @@ type FoundParts = { -readonly [Key in keyof ScannedBodyParts]: ScannedBodyParts[
 const names = new FieldNames(scannedFields);
 /** One for all bodies: a scan is one turn, and leaves nothing in it. */
 const sharedCursor = new JsonCursor(scanBounds.depthMax);
-const room = new ScanRoom();
+const room = ScanRoom.open();
 const openBrace = 0x7b;
 const openBracket = 0x5b;
 const messagesField = indexOfField('messages');
@@ -37,7 +37,7 @@ const noRanges: readonly number[] = scannedFields.flatMap(() => [-1, -1]);
 export function scanBody(bytes: Buffer): BodyScan {
   const encoding = encodingProblem(bytes);
   if (encoding !== undefined) return malformed(encoding);
-  if (room.take(bytes)) sharedCursor.resetIn(room, bytes.length);
+  if (room?.take(bytes) === true) sharedCursor.resetIn(room, bytes.length);
   else sharedCursor.reset(bytes, 0, bytes.length);
   const scan = scanWith(sharedCursor, bytes);
   sharedCursor.release();
