@@ -60,6 +60,8 @@ interface Asked {
   readonly facts: PromptFacts;
   readonly hints: RouteHints;
   readonly choices: readonly ModelChoice[];
+  /** Those that may have it, of the choice at hand. */
+  candidates: readonly Endpoint[];
   tried: readonly Endpoint[];
   readonly take: TakeAnswer;
   /** The prompt's tokens, where an engine tells what its cache holds. */
@@ -119,7 +121,16 @@ export class EndpointBackend implements Backend {
     this.#resilience.noteRequest();
     const hints = hintsOf(request.headers, facts.model, this.#table.rules ?? routingDefaults);
     const { choices } = route;
-    const asked: Asked = { request, facts, hints, choices, tried: nobody, take, tokens: undefined };
+    const asked: Asked = {
+      request,
+      facts,
+      hints,
+      choices,
+      candidates: nobody,
+      tried: nobody,
+      take,
+      tokens: undefined,
+    };
     const chosen = this.#options.router.isTold ? undefined : this.#choose(asked);
     if (chosen === undefined) void this.#sendLater(asked);
     else this.#sendTo(asked, chosen);
@@ -234,13 +245,9 @@ export class EndpointBackend implements Backend {
   /** The endpoint for a request among those that were not tried, by the first model that one of them may answer. */
   #choose(asked: Asked): Chosen | undefined {
     for (const { model, endpoints } of asked.choices) {
-      const candidates = this.#candidates(endpoints, asked.tried);
-      if (candidates.length === 0) continue;
-      const dispatch = this.#options.router.dispatch(asked.facts, model, {
-        candidates,
-        hints: asked.hints,
-        tokens: asked.tokens,
-      });
+      asked.candidates = this.#candidates(endpoints, asked.tried);
+      if (asked.candidates.length === 0) continue;
+      const dispatch = this.#options.router.dispatch(asked.facts, model, asked);
       if (dispatch === undefined) continue;
       asked.tried =
         asked.tried === nobody ? [dispatch.endpoint] : [...asked.tried, dispatch.endpoint];

@@ -9,10 +9,8 @@ const contentLengthName = new FieldName('content-length');
 
 /** What of its request an answer must heed. */
 export interface AnswerSettings {
-  readonly clock: {
-    /** A line `date: …`, for answers that bring none. */
-    readonly dateLine: Buffer;
-  };
+  /** A line `date: …`, for answers that bring none. */
+  readonly dateLine: Buffer;
   /** Whether the connection goes on behind it. */
   readonly isKeptAlive: boolean;
   readonly isHead: boolean;
@@ -42,7 +40,7 @@ export class AnswerWriter implements BodySink {
     this.#frame(head, settings);
     writer.bytes(statusLine(status));
     headers.writeTo(writer);
-    if (!headers.has('date')) writer.bytes(settings.clock.dateLine);
+    if (!headers.has('date')) writer.bytes(settings.dateLine);
     if (requestId !== '') writer.line(requestIdName.start, requestId);
     this.#writeFraming(head);
     writer.text(this.isLast ? 'connection: close\r\n\r\n' : '\r\n');

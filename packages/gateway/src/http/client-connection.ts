@@ -11,7 +11,7 @@ import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
 import { HeadReader } from '../net/head-reader.ts';
 import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
 import type { GatewayBounds } from '../options.ts';
-import { AnswerWriter } from './answer-writer.ts';
+import { type AnswerSettings, AnswerWriter } from './answer-writer.ts';
 import type { BodyRoom } from './body-room.ts';
 import {
   type Admission,
@@ -50,7 +50,7 @@ const noBytes = Buffer.alloc(0);
 type State = 'idle' | 'head' | 'body' | 'answering' | 'closing';
 
 /** A client's connection: requests are answered one after another, in their order. */
-export class ClientConnection implements Responder {
+export class ClientConnection implements Responder, AnswerSettings {
   readonly #socket: Socket;
   readonly #side: ClientSide;
   readonly #head: HeadReader<RequestParser>;
@@ -123,14 +123,24 @@ export class ClientConnection implements Responder {
 
   begin(head: AnswerHead, source: Resumable): BodySink {
     this.#source = source;
+    return this.#answer.begin(head, this);
+  }
+
+  get dateLine(): Buffer {
+    return this.#side.dateLine;
+  }
+
+  get isKeptAlive(): boolean {
     const { parser } = this.#head;
-    const isKeptAlive = parser.isKeptAlive && !this.#side.isDraining && this.#state === 'answering';
-    return this.#answer.begin(head, {
-      clock: this.#side,
-      isKeptAlive,
-      isHead: this.#method === 'HEAD',
-      isHttp10: parser.isHttp10,
-    });
+    return parser.isKeptAlive && !this.#side.isDraining && this.#state === 'answering';
+  }
+
+  get isHead(): boolean {
+    return this.#method === 'HEAD';
+  }
+
+  get isHttp10(): boolean {
+    return this.#head.parser.isHttp10;
   }
 
   /** Requests that came behind one another are answered without going deeper each time. */

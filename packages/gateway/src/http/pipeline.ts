@@ -17,7 +17,7 @@ import { BodyRoom } from './body-room.ts';
 import type { Admission, Exchange, RequestHandler, RequestHead } from './exchange.ts';
 import { createGatewayMetrics, type GatewayMetrics } from './gateway-metrics.ts';
 import type { OwnAnswer, OwnRoute } from './own-route.ts';
-import { Relay, type RelayHost, type RelayOutcome } from './relay.ts';
+import { Relay, type RelayEnd, type RelayHost } from './relay.ts';
 import { type KeyHeaders, tenantHeader, tenantOf } from '../identity/tenant-header.ts';
 
 /** That an answer has paused too long is known late by so many parts of the bound at most. */
@@ -80,10 +80,10 @@ export class Pipeline implements RequestHandler, RelayHost, Disposable {
     this.#metrics.note(status, nowMs - (admission?.startedAtMs ?? nowMs));
   }
 
-  noteRelayed(exchange: Exchange, status: number, { end, watcher }: RelayOutcome): void {
+  noteRelayed({ exchange, message, watcher }: Relay, end: RelayEnd): void {
     this.#metrics.noteEnd(end);
     if (watcher !== undefined) this.#metrics.noteStream(watcher);
-    this.#noteAnswered(exchange, status);
+    this.#noteAnswered(exchange, message.status);
   }
 
   answer(exchange: Exchange): void {

@@ -17,18 +17,11 @@ export type RelayEnd =
   | 'backend-unfinished'
   | 'deadline';
 
-/** What came of a relayed answer. */
-export interface RelayOutcome {
-  readonly end: RelayEnd;
-  /** Has seen the events, where the answer is a stream of them. */
-  readonly watcher: StreamWatcher | undefined;
-}
-
 /** What all relays have in common. */
 export interface RelayHost {
   /** Longest pause between two pieces, and longest that a client takes nothing. */
   readonly pieces: DeadlineQueue;
-  noteRelayed(exchange: Exchange, status: number, outcome: RelayOutcome): void;
+  noteRelayed(relay: Relay, end: RelayEnd): void;
 }
 
 /** Of a line whose end has not come so much is withheld; a longer one goes on as it comes. */
@@ -43,12 +36,13 @@ const nothing = Buffer.alloc(0);
  * only whole lines are passed on, lest what says that the stream has failed be read as the end of half an event.
  */
 export class Relay implements BodySink, Resumable {
-  readonly #exchange: Exchange;
-  readonly #message: AnswerMessage;
+  readonly exchange: Exchange;
+  readonly message: AnswerMessage;
+  /** Sees the events, where the answer is a stream of them. */
+  readonly watcher: StreamWatcher | undefined;
   readonly #host: RelayHost;
   readonly #sink: BodySink;
   readonly #deadline = new Deadline(() => this.#noteLate());
-  readonly #watcher: StreamWatcher | undefined;
   /** It is read here, not by whoever passes it on. */
   readonly #isRead: boolean;
   #withheld = nothing;
@@ -58,28 +52,28 @@ export class Relay implements BodySink, Resumable {
   #isOver = false;
 
   constructor(exchange: Exchange, message: AnswerMessage, host: RelayHost) {
-    this.#exchange = exchange;
-    this.#message = message;
+    this.exchange = exchange;
+    this.message = message;
     this.#host = host;
     const { status, headers, body } = message;
     const { requestId } = exchange.admission;
     // The request is called here what the client called it, whatever the engine calls it.
     const kept = headers.has('x-request-id') ? headers.without(['x-request-id']) : headers;
     const { byteLength } = body;
-    this.#watcher = message.events ?? (isEventStream(headers) ? new StreamWatcher() : undefined);
-    this.#isRead = this.#watcher !== undefined && message.events === undefined;
+    this.watcher = message.events ?? (isEventStream(headers) ? new StreamWatcher() : undefined);
+    this.#isRead = this.watcher !== undefined && message.events === undefined;
     this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, this);
   }
 
   start(): void {
     this.#host.pieces.set(this.#deadline);
-    this.#message.body.pipeTo(this);
+    this.message.body.pipeTo(this);
   }
 
   write(piece: Buffer): void {
     if (this.#isOver) return;
-    if (this.#watcher === undefined) return this.#sink.write(piece);
-    if (this.#isRead) this.#watcher.push(piece);
+    if (this.watcher === undefined) return this.#sink.write(piece);
+    if (this.#isRead) this.watcher.push(piece);
     // By an index: `at` is a call.
     if (piece[piece.length - 1] === lineFeed && this.#withheld.length === 0) this.#pass(piece);
     else this.#writeLines(piece);
@@ -111,19 +105,19 @@ export class Relay implements BodySink, Resumable {
     else if (end === 'died') this.#finish('backend-died');
     else if (end === 'stalled') this.#finish('backend-stalled');
     else
-      this.#finish(this.#exchange.cancellation.reason === 'deadline' ? 'deadline' : 'client-gone');
+      this.#finish(this.exchange.cancellation.reason === 'deadline' ? 'deadline' : 'client-gone');
   }
 
   resume(): void {
     if (this.#isOver || !this.#isPaused) return;
     this.#isPaused = false;
     this.#host.pieces.putOff(this.#deadline);
-    this.#message.body.resume();
+    this.message.body.resume();
   }
 
   #noteLate(): void {
     this.#finish(this.#isPaused ? 'client-stalled' : 'backend-stalled');
-    this.#message.body.destroy();
+    this.message.body.destroy();
   }
 
   #finish(end: RelayEnd): void {
@@ -134,24 +128,23 @@ export class Relay implements BodySink, Resumable {
       if (this.#withheld.length > 0) this.#sink.write(this.#withheld);
       this.#sink.end('whole');
     } else this.#breakOff(end);
-    const outcome = { end, watcher: this.#watcher };
-    this.#host.noteRelayed(this.#exchange, this.#message.status, outcome);
+    this.#host.noteRelayed(this, end);
   }
 
   /** A stream of OpenAI's events that says neither why it ends, nor that it does, nor that it failed. */
   get #isUnfinished(): boolean {
-    const message = this.#message;
-    if (this.#watcher === undefined || message.failureEvent !== undefined) return false;
+    const message = this.message;
+    if (this.watcher === undefined || message.failureEvent !== undefined) return false;
     if (message.status !== 200 || message.body.byteLength !== undefined) return false;
-    if (!finishedRoutes.has(pathOf(this.#exchange.target))) return false;
-    const { isDone, finishReason, errorEvents } = this.#watcher;
+    if (!finishedRoutes.has(pathOf(this.exchange.target))) return false;
+    const { isDone, finishReason, errorEvents } = this.watcher;
     return !isDone && finishReason === undefined && errorEvents === 0;
   }
 
   #breakOff(end: Exclude<RelayEnd, 'whole'>): void {
-    const { failureEvent, body } = this.#message;
+    const { failureEvent, body } = this.message;
     const reason = reasons[end];
-    const takesEvent = this.#watcher !== undefined && body.byteLength === undefined;
+    const takesEvent = this.watcher !== undefined && body.byteLength === undefined;
     if (reason === undefined || !takesEvent) return this.#sink.end('destroyed');
     const error = apiError('backend_failed', `The engine ${reason}.`);
     const event = (failureEvent ?? errorEvent)(error);
