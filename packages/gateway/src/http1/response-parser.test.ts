@@ -55,6 +55,7 @@ for (const [what, reason, text] of [
   ['a status of four digits', 'status-invalid', 'HTTP/1.1 2000 OK\r\n\r\n'],
   ['a status below all', 'status-invalid', 'HTTP/1.1 099 OK\r\n\r\n'],
   ['a change of protocol', 'status-invalid', 'HTTP/1.1 101 Switching\r\n\r\n'],
+  ['a status of HTTP/1.1 in HTTP/1.0', 'status-invalid', 'HTTP/1.0 100 Continue\r\n\r\n'],
   ['a status line with a zero byte', 'status-line-invalid', 'HTTP/1.1 200 O\u0000K\r\n\r\n'],
   ['a status line in a bare line', 'bare-line-feed', 'HTTP/1.1 200 OK\n\n'],
   [

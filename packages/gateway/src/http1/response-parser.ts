@@ -128,16 +128,20 @@ export class ResponseParser {
   }
 
   #statusRefusal(): RefusalReason | undefined {
-    const { status, framing } = this;
-    // Nothing here asks for another protocol.
-    if (status === 101) return 'status-invalid';
-    // What comes before an answer has no body, and cannot end the connection.
-    if (status < 200 && framing.contentLength !== -1) return 'content-length-invalid';
-    if (status < 200 && framing.saysClose) return 'connection-invalid';
-    if (framing.isChunked && this.isHttp10) return 'transfer-encoding-in-1.0';
-    return framing.isChunked && (status < 200 || status === 204)
-      ? 'transfer-encoding-unexpected'
-      : undefined;
+    const { status, framing, isHttp10 } = this;
+    if (status < 200) return this.#interimRefusal();
+    if (framing.isChunked && isHttp10) return 'transfer-encoding-in-1.0';
+    return framing.isChunked && status === 204 ? 'transfer-encoding-unexpected' : undefined;
+  }
+
+  /** What comes before an answer has no body, and cannot end the connection. */
+  #interimRefusal(): RefusalReason | undefined {
+    const { framing } = this;
+    // Nothing here asks for another protocol, and HTTP/1.0 has none of these: some readers take one for the last answer.
+    if (this.status === 101 || this.isHttp10) return 'status-invalid';
+    if (framing.contentLength !== -1) return 'content-length-invalid';
+    if (framing.saysClose) return 'connection-invalid';
+    return framing.isChunked ? 'transfer-encoding-unexpected' : undefined;
   }
 
   #refuse(reason: RefusalReason | undefined): Progress {
