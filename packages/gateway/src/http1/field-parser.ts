@@ -61,7 +61,9 @@ export class FieldParser {
 
   parse(bytes: Uint8Array, base: number, end: number): Progress {
     const limit = base + this.#start + this.#bounds.fieldBytesMax;
-    const progress = this.#parse(bytes, base, Math.min(end, limit));
+    const last = Math.min(end, limit);
+    if (this.#state === inName && this.at === this.#nameStart) this.#takeWhole(bytes, base, last);
+    const progress = this.#parse(bytes, base, last);
     return progress === 'more' && end > limit ? this.#refuse('fields-too-large') : progress;
   }
 
@@ -74,6 +76,29 @@ export class FieldParser {
       if (at % numbersPerField !== knownAt && (numbers[at] as number) >= from)
         numbers[at] = (numbers[at] as number) + byteCount;
     return true;
+  }
+
+  /**
+   * Takes fields as long as each stands whole in what came and is right: mostly all of them. One that is not is read
+   * step by step from its first byte on, which tells what is wrong with it, or waits for the rest.
+   */
+  #takeWhole(bytes: Uint8Array, base: number, end: number): void {
+    let view: DataView | undefined;
+    for (;;) {
+      const start = base + this.at;
+      let at = tokenEnd(bytes, start, end);
+      if (at === start || at === end || bytes[at] !== colon) return;
+      this.#nameEnd = at - base;
+      at = skipSpace(bytes, at + 1, end);
+      this.#valueStart = at - base;
+      view ??= new DataView(bytes.buffer, bytes.byteOffset, end);
+      at = valueStop(bytes, skipFours(view, at, end), end);
+      if (at + 1 >= end || bytes[at] !== carriageReturn || bytes[at + 1] !== lineFeed) return;
+      this.#valueEnd = spaceStart(bytes, this.#valueStart + base, at) - base;
+      if (!this.#hasRoom()) return;
+      this.at = at + 2 - base;
+      this.#keep(bytes, base);
+    }
   }
 
   #parse(bytes: Uint8Array, base: number, end: number): Progress {
@@ -103,8 +128,7 @@ export class FieldParser {
   }
 
   #name(bytes: Uint8Array, base: number, end: number): boolean {
-    let at = base + this.at;
-    while (at < end && tokenBytes[bytes[at] as number] !== 0) at++;
+    const at = tokenEnd(bytes, base + this.at, end);
     this.at = at - base;
     if (at === end) return true;
     const isEmpty = this.at === this.#nameStart;
@@ -126,8 +150,7 @@ export class FieldParser {
   }
 
   #leadingSpace(bytes: Uint8Array, base: number, end: number): void {
-    let at = base + this.at;
-    while (at < end && (bytes[at] === space || bytes[at] === tab)) at++;
+    const at = skipSpace(bytes, base + this.at, end);
     this.at = at - base;
     if (at === end) return;
     this.#valueStart = this.at;
@@ -137,12 +160,9 @@ export class FieldParser {
 
   #value(bytes: Uint8Array, base: number, end: number): boolean {
     const from = base + this.at;
-    let at = from;
-    while (at < end && valueBytes[bytes[at] as number] === 1) at++;
+    const at = valueStop(bytes, from, end);
     // Space at the end is none of the value, but only the end of the line tells that it was the end.
-    let valueEnd = at;
-    while (valueEnd > from && (bytes[valueEnd - 1] === space || bytes[valueEnd - 1] === tab))
-      valueEnd--;
+    const valueEnd = spaceStart(bytes, from, at);
     if (valueEnd > from) this.#valueEnd = valueEnd - base;
     this.at = at - base;
     if (at === end) return true;
@@ -157,12 +177,18 @@ export class FieldParser {
   }
 
   #take(bytes: Uint8Array, base: number): boolean {
-    const to = this.count * numbersPerField;
-    if (to === this.numbers.length && !this.#grow()) {
+    if (!this.#hasRoom()) {
       this.#refuse('too-many-fields');
       return false;
     }
+    this.#keep(bytes, base);
+    this.#state = inName;
+    return true;
+  }
+
+  #keep(bytes: Uint8Array, base: number): void {
     const { numbers } = this;
+    const to = this.count * numbersPerField;
     numbers[to] = this.#nameStart;
     numbers[to + 1] = this.#nameEnd;
     numbers[to + 2] = this.#valueStart;
@@ -170,8 +196,10 @@ export class FieldParser {
     numbers[to + 4] = knownFieldAt(bytes, base + this.#nameStart, base + this.#nameEnd);
     this.count++;
     this.#nameStart = this.at;
-    this.#state = inName;
-    return true;
+  }
+
+  #hasRoom(): boolean {
+    return this.count * numbersPerField < this.numbers.length || this.#grow();
   }
 
   /** False: there are as many fields as there may be. */
@@ -189,4 +217,41 @@ export class FieldParser {
     this.refusal = reason;
     return 'refused';
   }
+}
+
+function tokenEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && tokenBytes[bytes[at] as number] !== 0) at++;
+  return at;
+}
+
+function valueStop(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && valueBytes[bytes[at] as number] === 1) at++;
+  return at;
+}
+
+function skipSpace(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && (bytes[at] === space || bytes[at] === tab)) at++;
+  return at;
+}
+
+/** Where the space begins that stands before `end`; `end` itself where there is none. */
+function spaceStart(bytes: Uint8Array, start: number, end: number): number {
+  let at = end;
+  while (at > start && (bytes[at - 1] === space || bytes[at - 1] === tab)) at--;
+  return at;
+}
+
+/** Skips bytes of a value by fours, up to the first four of which one may be none. */
+function skipFours(view: DataView, start: number, end: number): number {
+  let at = start;
+  while (at + 4 <= end && stopsIn(view.getInt32(at)) === 0) at += 4;
+  return at;
+}
+
+/** Whether one of four bytes may end a value, or is a tab: below 0x20 it borrows when that is taken from it, or it is 0x7f. */
+function stopsIn(word: number): number {
+  return ((word - 0x20202020) | ((word ^ 0x7f7f7f7f) - 0x01010101)) & ~word & 0x80808080;
 }
