@@ -92,23 +92,27 @@ function usageFrom(bytes: Buffer, from: number): ToldUsage | undefined {
   const { length } = bytes;
   for (let at = from; at < length; at++) {
     if (bytes[at] !== quote) continue;
-    const letter = bytes[at + 1];
-    if (letter === letterP && startsAt(bytes, at, promptName)) {
-      promptTokens = numberAfterName(bytes, at, promptName) ?? promptTokens;
-      at += promptName.length - 1;
-    }
-    if (letter !== letterC) continue;
-    if (startsAt(bytes, at, outputName)) outputTokens = numberAfterName(bytes, at, outputName);
-    else if (startsAt(bytes, at, cachedName)) cachedTokens = numberAfterName(bytes, at, cachedName);
-    else if (startsAt(bytes, at, timedCachedName))
-      timedTokens = numberAfterName(bytes, at, timedCachedName);
+    const name = nameAt(bytes, at);
+    if (name === undefined) continue;
+    const value = numberAfterColon(bytes, at + name.length);
+    if (name === promptName) promptTokens = value ?? promptTokens;
+    else if (name === outputName) outputTokens = value;
+    else if (name === cachedName) cachedTokens = value;
+    else timedTokens = value;
+    at += name.length - 1;
   }
   if (promptTokens === undefined) return undefined;
   return { promptTokens, outputTokens, cachedTokens: cachedTokens ?? timedTokens };
 }
 
-function numberAfterName(bytes: Buffer, at: number, name: Buffer): number | undefined {
-  return numberAfterColon(bytes, at + name.length);
+/** Which of the names that count stands behind a quote. */
+function nameAt(bytes: Buffer, at: number): Buffer | undefined {
+  const letter = bytes[at + 1];
+  if (letter === letterP) return startsAt(bytes, at, promptName) ? promptName : undefined;
+  if (letter !== letterC) return undefined;
+  if (startsAt(bytes, at, outputName)) return outputName;
+  if (startsAt(bytes, at, cachedName)) return cachedName;
+  return startsAt(bytes, at, timedCachedName) ? timedCachedName : undefined;
 }
 
 function startsAt(bytes: Buffer, at: number, name: Buffer): boolean {
