@@ -83,7 +83,6 @@ export class FieldParser {
    * step by step from its first byte on, which tells what is wrong with it, or waits for the rest.
    */
   #takeWhole(bytes: Uint8Array, base: number, end: number): void {
-    let view: DataView | undefined;
     for (;;) {
       const start = base + this.at;
       let at = tokenEnd(bytes, start, end);
@@ -91,8 +90,7 @@ export class FieldParser {
       this.#nameEnd = at - base;
       at = skipSpace(bytes, at + 1, end);
       this.#valueStart = at - base;
-      view ??= new DataView(bytes.buffer, bytes.byteOffset, end);
-      at = valueStop(bytes, skipFours(view, at, end), end);
+      at = valueStop(bytes, at, end);
       if (at + 1 >= end || bytes[at] !== carriageReturn || bytes[at + 1] !== lineFeed) return;
       this.#valueEnd = spaceStart(bytes, this.#valueStart + base, at) - base;
       if (!this.#hasRoom()) return;
@@ -242,16 +240,4 @@ function spaceStart(bytes: Uint8Array, start: number, end: number): number {
   let at = end;
   while (at > start && (bytes[at - 1] === space || bytes[at - 1] === tab)) at--;
   return at;
-}
-
-/** Skips bytes of a value by fours, up to the first four of which one may be none. */
-function skipFours(view: DataView, start: number, end: number): number {
-  let at = start;
-  while (at + 4 <= end && stopsIn(view.getInt32(at)) === 0) at += 4;
-  return at;
-}
-
-/** Whether one of four bytes may end a value, or is a tab: below 0x20 it borrows when that is taken from it, or it is 0x7f. */
-function stopsIn(word: number): number {
-  return ((word - 0x20202020) | ((word ^ 0x7f7f7f7f) - 0x01010101)) & ~word & 0x80808080;
 }
