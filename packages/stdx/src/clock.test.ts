@@ -75,14 +75,38 @@ test('a clock that is held tells one time until it is released', () => {
   assert.equal(clock.hold(), true);
   assert.equal(clock.unixMs(), 5);
   virtual.advance(5);
-  assert.deepEqual([clock.unixMs(), clock.nowMs()], [5, 10]);
+  assert.deepEqual([clock.unixMs(), clock.nowMs()], [5, 5]);
   assert.equal(clock.hold(), false, 'it is held already');
   virtual.advance(5);
-  assert.deepEqual([clock.unixMs(), clock.nowMs()], [5, 10]);
+  assert.deepEqual([clock.unixMs(), clock.nowMs()], [5, 5]);
   clock.release();
   assert.deepEqual([clock.unixMs(), clock.nowMs()], [15, 15]);
   let firedAtMs = 0;
   clock.after(2, () => (firedAtMs = clock.nowMs()));
   virtual.advance(3);
   assert.equal(firedAtMs, 17);
+});
+
+test('a clock that is held follows a time of day that is set, within a second', () => {
+  const virtual = new VirtualClock();
+  let setByMs = 0;
+  const clock = new HeldClock({
+    nowMs: () => virtual.nowMs(),
+    unixMs: () => virtual.unixMs() + setByMs,
+    after: (delayMs, run) => virtual.after(delayMs, run),
+    hold: () => false,
+    release: () => undefined,
+  });
+  const heldUnixMs = (): number => {
+    clock.hold();
+    const unixMs = clock.unixMs();
+    clock.release();
+    return unixMs;
+  };
+  assert.equal(heldUnixMs(), 0);
+  setByMs = -3_600_000;
+  virtual.advance(999);
+  assert.equal(heldUnixMs(), 999);
+  virtual.advance(1);
+  assert.equal(heldUnixMs(), 1_000 - 3_600_000);
 });

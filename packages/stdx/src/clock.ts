@@ -37,6 +37,9 @@ export const systemClock: Clock = {
   release: () => undefined,
 };
 
+/** The time of day may be set: for so long it is taken to go as the other does. */
+const comparedMsMax = 1_000;
+
 /**
  * Another clock whose time can be held: what is done without waiting for anything is done at one time, which is read once,
  * if at all.
@@ -47,6 +50,9 @@ export class HeldClock implements Clock {
   /** NaN: not read yet. */
   #nowMs = Number.NaN;
   #unixMs = Number.NaN;
+  /** When the two times were compared last, and how far they were apart. */
+  #comparedMs = Number.NaN;
+  #unixMinusNowMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -60,8 +66,18 @@ export class HeldClock implements Clock {
 
   unixMs(): number {
     if (!this.#isHeld) return this.#clock.unixMs();
-    if (Number.isNaN(this.#unixMs)) this.#unixMs = this.#clock.unixMs();
+    if (Number.isNaN(this.#unixMs)) this.#unixMs = this.#readUnixMs();
     return this.#unixMs;
+  }
+
+  /** One of the two times tells the other, for as long as they are known not to have gone apart. */
+  #readUnixMs(): number {
+    const nowMs = this.nowMs();
+    if (!(nowMs < this.#comparedMs + comparedMsMax)) {
+      this.#comparedMs = nowMs;
+      this.#unixMinusNowMs = this.#clock.unixMs() - nowMs;
+    }
+    return Math.round(nowMs + this.#unixMinusNowMs);
   }
 
   after(delayMs: number, run: () => void): Timer {

@@ -42,7 +42,7 @@ export class Relay implements BodySink, Resumable {
   readonly watcher: StreamWatcher | undefined;
   readonly #host: RelayHost;
   readonly #sink: BodySink;
-  readonly #deadline = new Deadline(() => this.#noteLate());
+  #deadline: Deadline | undefined;
   /** It is read here, not by whoever passes it on. */
   readonly #isRead: boolean;
   #withheld = nothing;
@@ -66,7 +66,6 @@ export class Relay implements BodySink, Resumable {
   }
 
   start(): void {
-    this.#host.pieces.set(this.#deadline);
     this.message.body.pipeTo(this);
   }
 
@@ -96,7 +95,7 @@ export class Relay implements BodySink, Resumable {
   flush(): boolean {
     if (this.#isOver) return true;
     this.#isPaused = !this.#sink.flush();
-    this.#host.pieces.putOff(this.#deadline);
+    this.#putOff();
     return !this.#isPaused;
   }
 
@@ -111,8 +110,14 @@ export class Relay implements BodySink, Resumable {
   resume(): void {
     if (this.#isOver || !this.#isPaused) return;
     this.#isPaused = false;
-    this.#host.pieces.putOff(this.#deadline);
+    this.#putOff();
     this.message.body.resume();
+  }
+
+  /** An answer that is whole at once needs no deadline. */
+  #putOff(): void {
+    this.#deadline ??= new Deadline(() => this.#noteLate());
+    this.#host.pieces.putOff(this.#deadline);
   }
 
   #noteLate(): void {
@@ -123,7 +128,7 @@ export class Relay implements BodySink, Resumable {
   #finish(end: RelayEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#deadline.cancel();
+    this.#deadline?.cancel();
     if (end === 'whole') {
       if (this.#withheld.length > 0) this.#sink.write(this.#withheld);
       this.#sink.end('whole');

@@ -15,7 +15,10 @@ export interface BodySink {
 export interface BodySource {
   /** Bytes in all, where the sender said how many. For an answer to HEAD: of the body that there would be. */
   readonly byteLength: number | undefined;
-  /** Begins to hand the body on; called once at most. Until then nothing of it is lost. */
+  /**
+   * Begins to hand the body on; called once at most. Until then nothing of it is lost. The sink is flushed, or told the
+   * end, before the turn is over in which it is called, whether there is anything yet or not.
+   */
   pipeTo(sink: BodySink): void;
   /** Hands on more after a flush that asked for a pause. */
   resume(): void;
