@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import { apiError, type ApiError } from '@millrace/openai';
-import type { Clock } from '@millrace/stdx';
+import type { Clock, Timer } from '@millrace/stdx';
 import { SharedHeads } from '../http1/known-head.ts';
 import { DeadlineQueue } from '../net/deadlines.ts';
 import { MemoryViews } from '../net/memory-views.ts';
 import { SharedOutput } from '../net/socket-writer.ts';
 import type { Backend, BackendRequest, TakeAnswer } from './backend.ts';
 import type { BackendAddress } from './backend-address.ts';
+import { RequestStarts } from './request-starts.ts';
 import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.ts';
 import { ExchangeGuard, UpstreamExchange } from './upstream-exchange.ts';
 
@@ -35,6 +37,7 @@ const readBytes = 64 * 1024;
 /** A backend that speaks HTTP/1.1 over pooled connections. */
 export class HttpBackend implements Backend, Disposable, ConnectionOwner {
   readonly clock: Clock;
+  readonly starts: RequestStarts;
   readonly reads: MemoryViews = new MemoryViews(readBytes);
   readonly output: SharedOutput = new SharedOutput();
   readonly knownHeads: SharedHeads = new SharedHeads();
@@ -42,11 +45,12 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
   readonly #options: HttpBackendOptions;
   readonly #connecting: DeadlineQueue;
   readonly #firstBytes: DeadlineQueue;
-  readonly #idling: DeadlineQueue;
   readonly #connections = new Set<UpstreamConnection>();
+  /** By when they came to rest. */
   readonly #idle: UpstreamConnection[] = [];
+  #idleTimer: Timer | undefined;
   readonly #waiting: UpstreamExchange[] = [];
-  #address: string | undefined;
+  #address: BackendAddress | undefined;
   #isDisposed = false;
 
   constructor(options: HttpBackendOptions) {
@@ -55,7 +59,7 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
     this.#options = options;
     this.#connecting = new DeadlineQueue(clock, options.connectMsMax ?? connectMsDefault);
     this.#firstBytes = new DeadlineQueue(clock, options.firstByteMsMax);
-    this.#idling = new DeadlineQueue(clock, idleMsMax);
+    this.starts = new RequestStarts(options.authorization);
   }
 
   get unavailable(): ApiError | undefined {
@@ -86,7 +90,7 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
       exchange.fail(unreachable('the gateway is ending'));
     this.#connecting[Symbol.dispose]();
     this.#firstBytes[Symbol.dispose]();
-    this.#idling[Symbol.dispose]();
+    this.#idleTimer?.cancel();
   }
 
   noteConnected(connection: UpstreamConnection): void {
@@ -98,7 +102,8 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
     if (next !== undefined) return connection.carry(next);
     if (this.#idle.length >= idleConnectionsMax || this.#isDisposed) return connection.destroy();
     this.#idle.push(connection);
-    this.#idling.set(connection.idleDeadline);
+    connection.idleSinceMs = this.clock.nowMs();
+    this.#idleTimer ??= this.clock.after(idleMsMax, () => this.#closeIdle());
   }
 
   noteClosed(connection: UpstreamConnection, unanswered: UpstreamExchange | undefined): void {
@@ -119,7 +124,7 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
   }
 
   #dispatch(exchange: UpstreamExchange): void {
-    const connection = this.#takeIdle();
+    const connection = this.#idle.pop();
     // One that waits for a connection, or for one to open, may outlive the next that it gets.
     const guard = connection?.guard ?? new ExchangeGuard();
     guard.take(exchange, this.#firstBytes);
@@ -128,10 +133,19 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
     else this.#waiting.push(exchange);
   }
 
-  #takeIdle(): UpstreamConnection | undefined {
-    const connection = this.#idle.pop();
-    connection?.idleDeadline.cancel();
-    return connection;
+  /** Those that are used are taken from the end, so that the first has been idle longest. */
+  #closeIdle(): void {
+    this.#idleTimer = undefined;
+    const nowMs = this.clock.nowMs();
+    const isKept = ({ idleSinceMs }: UpstreamConnection): boolean =>
+      nowMs < idleSinceMs + idleMsMax;
+    const firstKept = this.#idle.findIndex(isKept);
+    const closed = this.#idle.splice(0, firstKept === -1 ? this.#idle.length : firstKept);
+    for (const connection of closed) connection.destroy();
+    const [first] = this.#idle;
+    if (first === undefined) return;
+    const leftMs = Math.max(1, first.idleSinceMs + idleMsMax - nowMs);
+    this.#idleTimer = this.clock.after(leftMs, () => this.#closeIdle());
   }
 
   #nextWaiting(): UpstreamExchange | undefined {
@@ -152,10 +166,10 @@ export class HttpBackend implements Backend, Disposable, ConnectionOwner {
   /** An engine that was started again may listen elsewhere: connections to where it was are of no use. */
   #currentAddress(): BackendAddress {
     const address = this.#options.address();
-    const text = JSON.stringify(address);
-    if (this.#address !== undefined && this.#address !== text)
-      for (const connection of this.#idle.splice(0)) connection.destroy();
-    this.#address = text;
+    if (this.#address !== undefined && isDeepStrictEqual(address, this.#address))
+      return this.#address;
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+    this.#address = address;
     return address;
   }
 }

@@ -5,12 +5,12 @@ import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import type { SharedHeads } from '../http1/known-head.ts';
 import { ResponseParser } from '../http1/response-parser.ts';
 import { FieldName } from '../messages/field-name.ts';
-import { HeaderBlock } from '../messages/header-block.ts';
 import { Deadline } from '../net/deadlines.ts';
 import { HeadReader } from '../net/head-reader.ts';
 import type { MemoryViews } from '../net/memory-views.ts';
 import { type SharedOutput, SocketWriter } from '../net/socket-writer.ts';
 import type { BackendAddress } from './backend-address.ts';
+import type { RequestStarts } from './request-starts.ts';
 import {
   type ExchangeCarrier,
   ExchangeGuard,
@@ -31,6 +31,7 @@ export interface ConnectionOwner {
   readonly knownHeads: SharedHeads;
   /** Value of the header `authorization` that is sent in place of a request's own. */
   readonly authorization: string | undefined;
+  readonly starts: RequestStarts;
   /** Certificates that an engine's own must be signed by, in PEM; undefined: those of the system. */
   readonly certificates: string | undefined;
   tlsSession: Buffer | undefined;
@@ -45,7 +46,8 @@ export interface ConnectionOwner {
 export class UpstreamConnection implements ExchangeCarrier {
   readonly address: BackendAddress;
   readonly connectDeadline: Deadline;
-  readonly idleDeadline: Deadline;
+  /** Since when it is in the pool. */
+  idleSinceMs = 0;
   /** Of the exchanges that it carries when it is taken out of the pool. */
   readonly guard: ExchangeGuard = new ExchangeGuard();
   /** It has carried an exchange before the one that it carries. */
@@ -56,9 +58,6 @@ export class UpstreamConnection implements ExchangeCarrier {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #writer: SocketWriter;
-  /** What stands before each target, and the end of the first line with the connection's own fields. */
-  readonly #pathPrefix: string;
-  readonly #ownLines: Buffer;
   readonly #head: HeadReader<ResponseParser>;
   readonly #decoder = new ChunkedDecoder();
   #exchange: UpstreamExchange | undefined;
@@ -70,11 +69,8 @@ export class UpstreamConnection implements ExchangeCarrier {
     this.#owner = owner;
     this.#head = new HeadReader(new ResponseParser(headBounds), owner.knownHeads);
     this.connectDeadline = new Deadline(() => this.#giveUp('it took too long to connect'));
-    this.idleDeadline = new Deadline(() => this.destroy());
     this.#socket = openSocket(address, owner, (length) => this.#read(length));
     this.#writer = new SocketWriter(this.#socket, owner.output);
-    this.#pathPrefix = address.kind === 'socket' ? '' : (address.pathPrefix ?? '');
-    this.#ownLines = ownLines(address, owner.authorization);
     this.#listen();
   }
 
@@ -134,12 +130,7 @@ export class UpstreamConnection implements ExchangeCarrier {
     const isKeyReplaced = this.#owner.authorization !== undefined;
     const fields = isKeyReplaced ? headers.without(keyHeader) : headers;
     const isBodyless = body.length === 0 && /^(?:GET|HEAD|DELETE|OPTIONS)$/.test(method);
-    // Texts are written one by one: put together they would be copied once more.
-    writer.text(method);
-    writer.text(' ');
-    writer.text(this.#pathPrefix);
-    writer.text(target);
-    writer.bytes(this.#ownLines);
+    writer.bytes(this.#owner.starts.of(this.address, method, target));
     fields.writeTo(writer);
     if (!isBodyless) writer.line(contentLengthName.start, String(body.length));
     writer.text('\r\n');
@@ -196,7 +187,6 @@ export class UpstreamConnection implements ExchangeCarrier {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     this.connectDeadline.cancel();
-    this.idleDeadline.cancel();
     const isUnanswered = exchange?.isAnswered === false;
     if (exchange !== undefined && !isUnanswered) exchange.lose(false);
     this.#owner.noteClosed(this, isUnanswered ? exchange : undefined);
@@ -232,16 +222,4 @@ function openSocket(
     ...(owner.tlsSession !== undefined && { session: owner.tlsSession }),
     ...(owner.certificates !== undefined && { ca: owner.certificates }),
   });
-}
-
-function ownLines(address: BackendAddress, authorization: string | undefined): Buffer {
-  const fields = { host: hostOf(address), ...(authorization !== undefined && { authorization }) };
-  return Buffer.concat([Buffer.from(' HTTP/1.1\r\n'), HeaderBlock.of(fields).toBytes()]);
-}
-
-function hostOf(address: BackendAddress): string {
-  if (address.kind === 'socket') return 'localhost';
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  const isUsual = address.port === (address.kind === 'tls' ? 443 : 80);
-  return isUsual ? host : `${host}:${address.port}`;
 }
