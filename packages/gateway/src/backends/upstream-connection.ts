@@ -1,6 +1,6 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type Clock, messageOf } from '@millrace/stdx';
+import { assertDefined, type Clock, messageOf } from '@millrace/stdx';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import type { SharedHeads } from '../http1/known-head.ts';
 import { ResponseParser } from '../http1/response-parser.ts';
@@ -125,7 +125,7 @@ export class UpstreamConnection implements ExchangeCarrier {
   }
 
   #send({ request }: UpstreamExchange): void {
-    const { method, target, headers, body } = request;
+    const { method, target, headers, body } = assertDefined(request, 'it is not answered yet');
     const writer = this.#writer;
     const isKeyReplaced = this.#owner.authorization !== undefined;
     const fields = isKeyReplaced ? headers.without(keyHeader) : headers;

@@ -1,8 +1,10 @@
 import { apiError, type ApiError } from '@millrace/openai';
+import { assert } from '@millrace/stdx';
 import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import { refusalText } from '../http1/refusal.ts';
 import type { AnswerFraming, ResponseParser } from '../http1/response-parser.ts';
 import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
+import type { Cancellation } from '../messages/cancellation.ts';
 import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
 import type { HeadReader } from '../net/head-reader.ts';
 import type { BackendRequest, TakeAnswer } from './backend.ts';
@@ -31,26 +33,28 @@ export class ExchangeGuard {
   take(exchange: UpstreamExchange, firstBytes: DeadlineQueue): void {
     this.#exchange = exchange;
     exchange.guard = this;
-    exchange.request.cancellation.subscribe(this.#cancel);
+    exchange.cancellation.subscribe(this.#cancel);
     firstBytes.set(this.deadline);
   }
 
   /** The exchange is over. */
-  release({ request }: UpstreamExchange): void {
+  release({ cancellation }: UpstreamExchange): void {
     this.deadline.cancel();
-    request.cancellation.unsubscribe(this.#cancel);
+    cancellation.unsubscribe(this.#cancel);
     this.#exchange = undefined;
   }
 }
 
 /** One request and its answer. It is the body of the answer, too. */
 export class UpstreamExchange implements BodySource {
-  readonly request: BackendRequest;
+  readonly cancellation: Cancellation;
+  /** What is sent; undefined once the answer has begun, as nobody sends it again. */
+  request: BackendRequest | undefined;
   byteLength: number | undefined;
   /** Set while a connection carries it. */
   carrier: ExchangeCarrier | undefined;
   guard: ExchangeGuard | undefined;
-  readonly #settle: TakeAnswer;
+  #settle: TakeAnswer;
   #isAnswered = false;
   /** The connection may be used again behind the answer. */
   #isKeptAlive = false;
@@ -68,6 +72,7 @@ export class UpstreamExchange implements BodySource {
   #otherListeners: ((end: BodyEnd) => void)[] | undefined;
 
   constructor(request: BackendRequest, settle: TakeAnswer) {
+    this.cancellation = request.cancellation;
     this.request = request;
     this.#settle = settle;
   }
@@ -99,7 +104,7 @@ export class UpstreamExchange implements BodySource {
   /** The head has come; what follows it is taken as body. Answers whether the answer may be taken at all. */
   begin(head: HeadReader<ResponseParser>, decoder: ChunkedDecoder): void {
     const { parser, bytes } = head;
-    const framing = parser.bodyFraming(this.request.method === 'HEAD');
+    const framing = parser.bodyFraming(this.request?.method === 'HEAD');
     this.#framing = framing;
     const { contentLength } = parser.framing;
     this.byteLength = contentLength === -1 ? undefined : contentLength;
@@ -113,8 +118,11 @@ export class UpstreamExchange implements BodySource {
     const { status, isKeptAlive } = parser;
     this.#isKeptAlive = isKeptAlive;
     const headers = head.headers();
+    const settle = this.#settle;
+    this.request = undefined;
+    this.#settle = settled;
     this.#isBeginning = true;
-    this.#settle({ kind: 'answered', message: { status, headers, body: this } });
+    settle({ kind: 'answered', message: { status, headers, body: this } });
     this.#isBeginning = false;
     if (!this.isOver) this.#takeFirst(bytes, head.bodyStart, head.end);
   }
@@ -245,6 +253,9 @@ export class UpstreamExchange implements BodySource {
     carrier?.destroy();
   }
 }
+
+/** Of an exchange that is answered: whoever waited for it need not be kept. */
+const settled: TakeAnswer = () => assert(false, 'an exchange is answered once');
 
 /** An answer that is no HTTP/1.1. */
 export function garbled(parser: ResponseParser): ApiError {

@@ -6,7 +6,7 @@ import {
 } from '@millrace/routing';
 import type { ToldUsage } from '../resilience/told-usage.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type PromptFacts, promptTokensPerBlock } from './prompt-facts.ts';
+import { promptTokensPerBlock, type RoutedPrompt } from './prompt-facts.ts';
 
 /** What dispatches write to. */
 export interface DispatchBooks {
@@ -18,7 +18,8 @@ export interface DispatchBooks {
 /** What was decided of a request. */
 export interface DispatchParts {
   readonly endpoint: Endpoint;
-  readonly facts: PromptFacts;
+  /** What is kept of the request: its body may go while its answer comes. */
+  readonly prompt: RoutedPrompt;
   /** Tokens that the endpoint is expected to have of the prompt, and not to have. */
   readonly cachedTokens: number;
   readonly uncachedTokens: number;
@@ -40,8 +41,8 @@ export class Dispatch implements Disposable {
   #isOver = false;
 
   constructor(books: DispatchBooks, parts: DispatchParts) {
-    const { endpoint, facts, uncachedTokens } = parts;
-    const { promptTokens, chain } = facts;
+    const { endpoint, prompt, uncachedTokens } = parts;
+    const { promptTokens, chain } = prompt;
     this.endpoint = endpoint;
     this.#books = books;
     this.#parts = parts;
@@ -53,8 +54,8 @@ export class Dispatch implements Disposable {
   /** The answer has begun: the prompt is computed, and the endpoint has it. */
   noteAnswered(): void {
     const { ledger } = this.#books;
-    const { facts, cachedTokens } = this.#parts;
-    const { chain } = facts;
+    const { prompt, cachedTokens } = this.#parts;
+    const { chain } = prompt;
     this.#charge.markFirstToken();
     const cachedBlocks = Math.round(cachedTokens / promptTokensPerBlock);
     ledger.confirm(chain, this.endpoint.index, Math.min(cachedBlocks, chain.blockCount));
@@ -62,7 +63,7 @@ export class Dispatch implements Disposable {
 
   /** Holds the ledger's word against the engine's, by shares of the prompt: our tokens are only estimated. */
   noteUsage({ cachedTokens, promptTokens }: ToldUsage): void {
-    const promised = this.#parts.cachedTokens / Math.max(1, this.#parts.facts.promptTokens);
+    const promised = this.#parts.cachedTokens / Math.max(1, this.#parts.prompt.promptTokens);
     if (cachedTokens === undefined || promised < promisedShareMin || promptTokens === 0) return;
     const cached = (cachedSlack * cachedTokens) / promptTokens;
     this.#books.table.observeCachedTokens(this.endpoint.index, { promised, cached });
@@ -75,18 +76,18 @@ export class Dispatch implements Disposable {
 
   /** The answer is whole. */
   noteWhole(tookMs: number, usage: ToldUsage | undefined): void {
-    const { className, facts } = this.#parts;
+    const { className, prompt } = this.#parts;
     if (className === undefined) return;
     const { kind, options } = this.endpoint;
-    const outputTokens = usage?.outputTokens ?? facts.outputTokensMax;
-    const tokens = (usage?.promptTokens ?? facts.promptTokens) + outputTokens;
+    const outputTokens = usage?.outputTokens ?? prompt.outputTokensMax;
+    const tokens = (usage?.promptTokens ?? prompt.promptTokens) + outputTokens;
     const cost = ((options.costPerMillionTokens ?? 0) * tokens) / 1e6;
     this.#books.learned.observe(kind, className, { latencyMs: tookMs, cost });
   }
 
   /** The endpoint did not take the request. */
   noteLost(): void {
-    this.#books.ledger.remove(this.#parts.facts.chain, this.endpoint.index, 0);
+    this.#books.ledger.remove(this.#parts.prompt.chain, this.endpoint.index, 0);
   }
 
   [Symbol.dispose](): void {

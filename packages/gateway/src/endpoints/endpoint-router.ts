@@ -150,9 +150,10 @@ export class EndpointRouter {
         : this.#decide(routers, model);
     if (decision?.kind !== 'picked') return undefined;
     const { cachedTokens, uncachedTokens } = decision;
+    const { chain, promptTokens, outputTokensMax } = facts;
     return new Dispatch(this.#books, {
       endpoint: assertDefined(endpointOf(decision, candidates), 'a candidate is picked'),
-      facts,
+      prompt: { chain, promptTokens, outputTokensMax },
       cachedTokens,
       uncachedTokens,
       className: rule?.name,

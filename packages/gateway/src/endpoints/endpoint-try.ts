@@ -1,6 +1,6 @@
 // Hot path: once a request, and once a piece of every answer. Three objects a request beside the answer's own.
 import { apiError, StreamWatcher } from '@millrace/openai';
-import type { Clock } from '@millrace/stdx';
+import { assert, type Clock } from '@millrace/stdx';
 import {
   type AnswerMessage,
   answerTo,
@@ -20,6 +20,8 @@ import { type BodyWatcher, WatchedBody } from '../resilience/watched-body.ts';
 import type { Dispatch } from './dispatch.ts';
 import { noneServing } from './look-at-endpoint.ts';
 
+const taken: TakeAnswer = () => assert(false, 'an answer is taken once');
+
 /** What trying endpoints needs. */
 export interface EndpointTryParts {
   /** The policies in force: a new configuration brings others. */
@@ -34,7 +36,7 @@ export interface EndpointTryParts {
 export class EndpointTry implements BodyWatcher {
   readonly #parts: EndpointTryParts;
   readonly #dispatch: Dispatch;
-  readonly #take: TakeAnswer;
+  #take: TakeAnswer;
   readonly #resilience: Resilience;
   readonly #startedAtMs: number;
   #leave: Leave = 'refused';
@@ -123,10 +125,10 @@ export class EndpointTry implements BodyWatcher {
     this.#reader = events ?? new AnswerUsage(body.byteLength);
     const watched = new WatchedBody(this.#timed(body), this);
     const { failureEvent } = message;
-    this.#take({
-      kind: 'answered',
-      message: { status, headers, body: watched, events, failureEvent },
-    });
+    const take = this.#take;
+    // Through it the whole request would be kept for as long as its answer lasts.
+    this.#take = taken;
+    take({ kind: 'answered', message: { status, headers, body: watched, events, failureEvent } });
     watched.awaitTaker();
   }
 

@@ -12,16 +12,20 @@ import { type PrefixChain, PrefixHasher } from '@millrace/routing';
 import type { BackendRequest } from '../backends/backend.ts';
 import { multipartField, withMultipartField } from '../messages/multipart-field.ts';
 
-/** What routing must know of a request. */
-export interface PromptFacts {
-  /** Undefined: the request names no model, so any endpoint will do. */
-  readonly model: string | undefined;
+/** What is kept of a prompt until its answer is over. */
+export interface RoutedPrompt {
   /** The blocks of the prompt in one form, so that prompts that begin alike have blocks that begin alike; none when there is none. */
   readonly chain: PrefixChain;
   /** Tokens of the prompt, estimated from its bytes. */
   readonly promptTokens: number;
   /** Tokens that the answer may have, as far as the request says. */
   readonly outputTokensMax: number;
+}
+
+/** What routing must know of a request. */
+export interface PromptFacts extends RoutedPrompt {
+  /** Undefined: the request names no model, so any endpoint will do. */
+  readonly model: string | undefined;
   readonly isStream: boolean;
   /** The body in which they stand; undefined where it is no JSON object. */
   readonly scanned: ScannedBody | undefined;

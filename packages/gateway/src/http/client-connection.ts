@@ -215,6 +215,7 @@ export class ClientConnection implements Responder, AnswerSettings {
       cancellation,
       responder: this,
     };
+    this.#headers = HeaderBlock.empty;
     this.#side.handler.answer(exchange);
   }
 
@@ -230,7 +231,6 @@ export class ClientConnection implements Responder, AnswerSettings {
     if (this.#answer.isBroken) return this.destroy();
     if (this.#answer.isLast) return this.#close();
     this.#head.reset();
-    this.#headers = HeaderBlock.empty;
     this.#state = 'idle';
     this.#side.idling.set(this.#deadline);
     this.#run();

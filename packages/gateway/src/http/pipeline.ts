@@ -80,10 +80,10 @@ export class Pipeline implements RequestHandler, RelayHost, Disposable {
     this.#metrics.note(status, nowMs - (admission?.startedAtMs ?? nowMs));
   }
 
-  noteRelayed({ exchange, message, watcher }: Relay, end: RelayEnd): void {
+  noteRelayed({ admission, status, watcher }: Relay, end: RelayEnd): void {
     this.#metrics.noteEnd(end);
     if (watcher !== undefined) this.#metrics.noteStream(watcher);
-    this.#noteAnswered(exchange, message.status);
+    this.#noteAnswered(admission, status);
   }
 
   answer(exchange: Exchange): void {
@@ -185,13 +185,13 @@ export class Pipeline implements RequestHandler, RelayHost, Disposable {
   ): void {
     const { status, headers, body } = answer;
     const { requestId } = exchange.admission;
-    this.#noteAnswered(exchange, status);
+    this.#noteAnswered(exchange.admission, status);
     exchange.responder.answer({ status, headers, requestId, byteLength: body.length }, body);
   }
 
-  #noteAnswered(exchange: Exchange, status: number): void {
+  #noteAnswered({ startedAtMs }: Admission, status: number): void {
     this.#activeCount--;
-    this.#metrics.note(status, this.#options.clock.nowMs() - exchange.admission.startedAtMs);
+    this.#metrics.note(status, this.#options.clock.nowMs() - startedAtMs);
   }
 }
 

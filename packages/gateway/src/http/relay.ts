@@ -1,9 +1,10 @@
 import { apiError, errorEvent, StreamWatcher } from '@millrace/openai';
 import type { AnswerMessage } from '../backends/backend.ts';
-import type { BodyEnd, BodySink } from '../messages/body.ts';
+import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
 import { isEventStream } from '../messages/event-stream.ts';
 import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
-import type { Exchange, Resumable } from './exchange.ts';
+import type { Cancellation } from '../messages/cancellation.ts';
+import type { Admission, Exchange, Resumable } from './exchange.ts';
 import { pathOf } from './own-route.ts';
 
 /** How a relayed answer ended. */
@@ -36,8 +37,13 @@ const nothing = Buffer.alloc(0);
  * only whole lines are passed on, lest what says that the stream has failed be read as the end of half an event.
  */
 export class Relay implements BodySink, Resumable {
-  readonly exchange: Exchange;
-  readonly message: AnswerMessage;
+  /** Of the request; the rest of it need not be kept for as long as its answer lasts. */
+  readonly admission: Admission;
+  readonly #target: string;
+  readonly #cancellation: Cancellation;
+  readonly status: number;
+  readonly #body: BodySource;
+  readonly #failureEvent: AnswerMessage['failureEvent'];
   /** Sees the events, where the answer is a stream of them. */
   readonly watcher: StreamWatcher | undefined;
   readonly #host: RelayHost;
@@ -52,21 +58,26 @@ export class Relay implements BodySink, Resumable {
   #isOver = false;
 
   constructor(exchange: Exchange, message: AnswerMessage, host: RelayHost) {
-    this.exchange = exchange;
-    this.message = message;
+    const { admission, target, cancellation, responder } = exchange;
+    this.admission = admission;
+    this.#target = target;
+    this.#cancellation = cancellation;
     this.#host = host;
     const { status, headers, body } = message;
-    const { requestId } = exchange.admission;
+    this.status = status;
+    this.#body = body;
+    this.#failureEvent = message.failureEvent;
+    const { requestId } = admission;
     // The request is called here what the client called it, whatever the engine calls it.
     const kept = headers.has('x-request-id') ? headers.without(['x-request-id']) : headers;
     const { byteLength } = body;
     this.watcher = message.events ?? (isEventStream(headers) ? new StreamWatcher() : undefined);
     this.#isRead = this.watcher !== undefined && message.events === undefined;
-    this.#sink = exchange.responder.begin({ status, headers: kept, requestId, byteLength }, this);
+    this.#sink = responder.begin({ status, headers: kept, requestId, byteLength }, this);
   }
 
   start(): void {
-    this.message.body.pipeTo(this);
+    this.#body.pipeTo(this);
   }
 
   write(piece: Buffer): void {
@@ -103,15 +114,14 @@ export class Relay implements BodySink, Resumable {
     if (end === 'whole') this.#finish(this.#isUnfinished ? 'backend-unfinished' : 'whole');
     else if (end === 'died') this.#finish('backend-died');
     else if (end === 'stalled') this.#finish('backend-stalled');
-    else
-      this.#finish(this.exchange.cancellation.reason === 'deadline' ? 'deadline' : 'client-gone');
+    else this.#finish(this.#cancellation.reason === 'deadline' ? 'deadline' : 'client-gone');
   }
 
   resume(): void {
     if (this.#isOver || !this.#isPaused) return;
     this.#isPaused = false;
     this.#putOff();
-    this.message.body.resume();
+    this.#body.resume();
   }
 
   /** An answer that is whole at once needs no deadline. */
@@ -122,7 +132,7 @@ export class Relay implements BodySink, Resumable {
 
   #noteLate(): void {
     this.#finish(this.#isPaused ? 'client-stalled' : 'backend-stalled');
-    this.message.body.destroy();
+    this.#body.destroy();
   }
 
   #finish(end: RelayEnd): void {
@@ -138,21 +148,19 @@ export class Relay implements BodySink, Resumable {
 
   /** A stream of OpenAI's events that says neither why it ends, nor that it does, nor that it failed. */
   get #isUnfinished(): boolean {
-    const message = this.message;
-    if (this.watcher === undefined || message.failureEvent !== undefined) return false;
-    if (message.status !== 200 || message.body.byteLength !== undefined) return false;
-    if (!finishedRoutes.has(pathOf(this.exchange.target))) return false;
+    if (this.watcher === undefined || this.#failureEvent !== undefined) return false;
+    if (this.status !== 200 || this.#body.byteLength !== undefined) return false;
+    if (!finishedRoutes.has(pathOf(this.#target))) return false;
     const { isDone, finishReason, errorEvents } = this.watcher;
     return !isDone && finishReason === undefined && errorEvents === 0;
   }
 
   #breakOff(end: Exclude<RelayEnd, 'whole'>): void {
-    const { failureEvent, body } = this.message;
     const reason = reasons[end];
-    const takesEvent = this.watcher !== undefined && body.byteLength === undefined;
+    const takesEvent = this.watcher !== undefined && this.#body.byteLength === undefined;
     if (reason === undefined || !takesEvent) return this.#sink.end('destroyed');
     const error = apiError('backend_failed', `The engine ${reason}.`);
-    const event = (failureEvent ?? errorEvent)(error);
+    const event = (this.#failureEvent ?? errorEvent)(error);
     this.#sink.write(Buffer.from(this.#isBetweenEvents ? event : `\n${event}`));
     this.#sink.end('whole');
   }
