@@ -15,7 +15,7 @@ import {
   tokenChain,
   type WorkloadRule,
 } from '@millrace/routing';
-import { assertDefined, type Clock, HeldClock, type Prng } from '@millrace/stdx';
+import { assertDefined, type Clock, type Prng } from '@millrace/stdx';
 import type { EndpointModel } from '../engines/identify.ts';
 import { qualityTierOf } from '../engines/quantization.ts';
 import { Dispatch, type DispatchBooks } from './dispatch.ts';
@@ -85,7 +85,6 @@ export class EndpointRouter {
   readonly #blockSizes: Uint16Array;
   readonly #exact: ExactPrefixes;
   readonly #books: DispatchBooks;
-  readonly #clock: HeldClock;
   /** What the next decision is made for: one object for all of them. */
   readonly #request: Writable<RouteRequest> = blankRequest();
   #policy: RoutingPolicyName = 'prefix';
@@ -95,8 +94,7 @@ export class EndpointRouter {
   #routers: readonly Router[] | undefined;
 
   constructor(options: EndpointRouterOptions) {
-    const { lane = 0 } = options;
-    const clock = new HeldClock(options.clock);
+    const { clock, lane = 0 } = options;
     const memory = options.memory ?? createEndpointMemory({ ...options, lanesMax: 1 });
     const { table, ledger } = memory;
     this.#blockSizes = new Uint16Array(memory.blockSizes);
@@ -105,7 +103,6 @@ export class EndpointRouter {
       blockSizes: this.#blockSizes,
     };
     this.#options = options;
-    this.#clock = clock;
     this.#table = EndpointTable.open(table, clock, lane);
     this.#ledger = PrefixLedger.open(ledger, clock);
     this.#matched = new Int32Array(this.#ledger.endpointsMax);
@@ -130,15 +127,6 @@ export class EndpointRouter {
 
   /** Sends a request on its way to one of `candidates`; undefined when none of them may take it. */
   dispatch(facts: PromptFacts, model: string | undefined, asked: Asked): Dispatch | undefined {
-    this.#clock.hold();
-    try {
-      return this.#dispatch(facts, model, asked);
-    } finally {
-      this.#clock.release();
-    }
-  }
-
-  #dispatch(facts: PromptFacts, model: string | undefined, asked: Asked): Dispatch | undefined {
     const { candidates } = asked;
     for (let at = 0; at < candidates.length; at++) this.#reportLoad(candidates[at] as Endpoint);
     const routers = this.#currentRouters();
