@@ -9,8 +9,7 @@ import { requireTestModel } from '@millrace/llama/testing';
 /**
  * libllama's kernels round differently by the shape of a batch, so two nearly equal logits may change places. A
  * difference is accepted only where the reference itself saw a tie: its best two tokens closer than this, in nats. Which
- * shapes there are hangs on the time that each step takes; the widest that was seen to change places was 0.22 apart. What
- * is computed from wrong cells is off by whole nats.
+ * shapes there are hangs on the time that each step takes; the widest that was seen to change places was 0.22 apart.
  */
 const tieNats = 0.3;
 /** One buffer for all sequences changes the order of sums in attention, so more of them come out differently. */
