@@ -87,7 +87,7 @@ export class Http2Listener implements StreamSide, Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const queue of [this.requests, this.endings]) queue[Symbol.dispose]();
+    for (const queue of [this.requests, this.answers, this.endings]) queue[Symbol.dispose]();
   }
 }
 
