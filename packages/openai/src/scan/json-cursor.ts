@@ -45,7 +45,6 @@ export class JsonCursor {
   #end = 0;
   /** The bytes by fours, and the byte's index at which they begin; made for the first long string. */
   #words: Int32Array = noWords;
-  #wordCount = 0;
   /** Where the bytes are, if they are in a room. */
   #room: ScanRoom | undefined;
   #wordsStart = 0;
@@ -70,7 +69,6 @@ export class JsonCursor {
     this.#end = end;
     this.#room = undefined;
     this.#words = noWords;
-    this.#wordCount = 0;
     this.#depth = 0;
     this.#isFresh = false;
     this.problem = undefined;
@@ -214,7 +212,7 @@ export class JsonCursor {
     if (this.#words === noWords) this.#makeWords();
     const bytes = this.#bytes;
     const words = this.#words;
-    const wordCount = this.#wordCount;
+    const wordCount = words.length;
     const start = this.#wordsStart;
     let at = from;
     for (;;) {
@@ -222,7 +220,7 @@ export class JsonCursor {
       let index = offset >> 2;
       if (index >= wordCount) return this.#skipStringEnd(at);
       let stops = stopsIn(withoutLowBytes(words[index] as number, offset & 3));
-      if (stops === 0) index = skipFours(words, index + 1, wordCount) - 1;
+      if (stops === 0) index = skipFours(words, index + 1) - 1;
       while (stops === 0 && ++index < wordCount) stops = stopsIn(words[index] as number);
       if (stops === 0) return this.#skipStringEnd(start + 4 * index);
       // The lowest of the marks is true; higher ones may come from its borrow.
@@ -257,7 +255,6 @@ export class JsonCursor {
     const aligned = byteOffset & ~3;
     this.#wordsStart = aligned - byteOffset;
     const count = (this.#end - this.#wordsStart) >> 2;
-    this.#wordCount = Math.max(0, count);
     this.#words = count > 0 ? new Int32Array(buffer, aligned, count) : noWords;
   }
 
@@ -358,8 +355,8 @@ function stopsIn(word: number): number {
 }
 
 /** The first four words, from this one on, in which something stops, or of which there are fewer. */
-function skipFours(words: Int32Array, from: number, wordCount: number): number {
-  const last = wordCount - 4;
+function skipFours(words: Int32Array, from: number): number {
+  const last = words.length - 4;
   let index = from;
   while (index <= last) {
     const marks =
@@ -379,7 +376,8 @@ function withoutLowBytes(word: number, count: number): number {
   return (word & unread) | (0x61616161 & ~unread);
 }
 
-function isEscapeLetter(byte: number): boolean {
+/** Whether a letter behind a backslash stands for a character by itself. */
+export function isEscapeLetter(byte: number): boolean {
   // n and the quote are by far the most frequent.
   if (byte === 0x6e || byte === quote) return true;
   return byte === backslash || byte === 0x74 || byte === 0x72 || isRareEscapeLetter(byte);
@@ -389,7 +387,7 @@ function isRareEscapeLetter(byte: number): boolean {
   return byte === 0x2f || byte === 0x62 || byte === 0x66;
 }
 
-function isHexDigit(byte: number): boolean {
+export function isHexDigit(byte: number): boolean {
   const lower = byte | 0x20;
   return (byte >= 0x30 && byte <= 0x39) || (lower >= 0x61 && lower <= 0x66);
 }

@@ -1,6 +1,6 @@
 // Hot path: `endIn` once an event of every stream. Nothing is allocated there.
 import { scanBounds } from '../options.ts';
-import { JsonCursor } from '../scan/json-cursor.ts';
+import { isEscapeLetter, isHexDigit, JsonCursor } from '../scan/json-cursor.ts';
 import { choiceNames, deltaNames, eventNames } from './event-names.ts';
 
 /** An event that is longer, or has more values that may differ, is made no pattern of. */
@@ -144,21 +144,12 @@ function textEnd(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-const escapeLetters = Buffer.from('"\\/bfnrt');
-
 /** Bytes of an escape behind its backslash; 0 where it is none. */
 function escapeLength(bytes: Uint8Array, from: number): number {
-  const letter = bytes[from];
-  if (letter === undefined) return 0;
-  if (letter !== 0x75) return escapeLetters.includes(letter) ? 1 : 0;
-  for (let at = from + 1; at <= from + 4; at++) if (!isHexDigit(bytes[at])) return 0;
+  const letter = bytes[from] ?? -1;
+  if (letter !== 0x75) return isEscapeLetter(letter) ? 1 : 0;
+  for (let at = from + 1; at <= from + 4; at++) if (!isHexDigit(bytes[at] ?? -1)) return 0;
   return 5;
-}
-
-function isHexDigit(byte: number | undefined): boolean {
-  if (byte === undefined || isDigit(byte)) return byte !== undefined;
-  const lower = byte | 0x20;
-  return lower >= 0x61 && lower <= 0x66;
 }
 
 /** Where a number ends that begins at `from`; -1 where none does. */
