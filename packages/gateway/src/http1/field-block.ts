@@ -41,54 +41,54 @@ export function sharedFieldBlock(head: ParsedHead, source: Buffer): HeaderBlock 
 
 /** Where the lines stand, counted from `from`; undefined: one is not written as it is to be sent. */
 function linesOf(
-  { fields, framing }: ParsedHead,
+  head: ParsedHead,
   source: Buffer,
   { base, from }: { readonly base: number; readonly from: number },
 ): readonly number[] | undefined {
-  const { numbers, count } = fields;
-  const named = framing.namesFields ? namesIn(fields, source, base) : undefined;
+  const { numbers } = head.fields;
   const shift = base - from;
   const lines: number[] = [];
-  for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
-    if (numbers[at + 4] !== 0) continue;
-    const start = numbers[at] as number;
+  for (const at of placesKept(head, source, base)) {
     const nameEnd = numbers[at + 1] as number;
-    const valueStart = numbers[at + 2] as number;
     const valueEnd = numbers[at + 3] as number;
-    if (named !== undefined && isNamed(named, source, [base + start, base + nameEnd])) continue;
     const isAsSent =
-      valueStart === nameEnd + 2 &&
+      numbers[at + 2] === nameEnd + 2 &&
       source[base + nameEnd + 1] === space &&
       source[base + valueEnd] === carriageReturn;
     if (!isAsSent) return undefined;
-    lines.push(start + shift, nameEnd + shift, valueEnd + 2 + shift);
+    lines.push((numbers[at] as number) + shift, nameEnd + shift, valueEnd + 2 + shift);
   }
   return lines;
 }
 
 /** Some come with other space than they are sent with: all are written anew. */
-function writtenAlike({ fields, framing }: ParsedHead, source: Buffer, base: number): HeaderBlock {
-  const { numbers, count } = fields;
-  const named = framing.namesFields ? namesIn(fields, source, base) : undefined;
+function writtenAlike(head: ParsedHead, source: Buffer, base: number): HeaderBlock {
+  const { numbers } = head.fields;
+  const between = (start: number, end: number): string =>
+    source.toString('latin1', base + (numbers[start] as number), base + (numbers[end] as number));
   const lines: number[] = [];
   let text = '';
-  for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
-    if (numbers[at + 4] !== 0) continue;
-    const start = base + (numbers[at] as number);
-    const nameEnd = base + (numbers[at + 1] as number);
-    if (named !== undefined && isNamed(named, source, [start, nameEnd])) continue;
-    const valueStart = base + (numbers[at + 2] as number);
-    const valueEnd = base + (numbers[at + 3] as number);
+  for (const at of placesKept(head, source, base)) {
+    const name = between(at, at + 1);
     const lineStart = text.length;
-    text += latin1(source, start, nameEnd) + gap + latin1(source, valueStart, valueEnd);
-    text += lineEnd;
-    lines.push(lineStart, lineStart + nameEnd - start, text.length);
+    text += name + gap + between(at + 2, at + 3) + lineEnd;
+    lines.push(lineStart, lineStart + name.length, text.length);
   }
   return new HeaderBlock(new FieldLines(Buffer.from(text, 'latin1'), lines));
 }
 
-function latin1(source: Buffer, start: number, end: number): string {
-  return source.toString('latin1', start, end);
+/** Of the fields that travel on, where the numbers of each begin among the parser's. */
+function placesKept({ fields, framing }: ParsedHead, source: Buffer, base: number): number[] {
+  const { numbers, count } = fields;
+  const named = framing.namesFields ? namesIn(fields, source, base) : undefined;
+  const places: number[] = [];
+  for (let at = 0; at < count * numbersPerField; at += numbersPerField) {
+    if (numbers[at + 4] !== 0) continue;
+    const start = base + (numbers[at] as number);
+    const end = base + (numbers[at + 1] as number);
+    if (named === undefined || !isNamed(named, source, [start, end])) places.push(at);
+  }
+  return places;
 }
 
 function namesIn(fields: FieldParser, source: Buffer, base: number): readonly string[] {
