@@ -1,5 +1,5 @@
 import { apiError, type ApiError, type StreamWatcher } from '@millrace/openai';
-import { messageOf } from '@millrace/stdx';
+import { assert, messageOf } from '@millrace/stdx';
 import type { BodySource } from '../messages/body.ts';
 import type { Cancellation } from '../messages/cancellation.ts';
 import type { HeaderBlock } from '../messages/header-block.ts';
@@ -39,6 +39,9 @@ export type BackendAnswer =
  * lie; for anybody who is later they are copied.
  */
 export type TakeAnswer = (answer: BackendAnswer) => void;
+
+/** In the place of whoever has been given an answer, and what is held through it. */
+export const takenAlready: TakeAnswer = () => assert(false, 'an answer is taken once');
 
 /** Something that answers OpenAI's API. */
 export interface Backend {

@@ -4,7 +4,7 @@ import { assertDefined, type Clock, messageOf } from '@millrace/stdx';
 import { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import type { SharedHeads } from '../http1/known-head.ts';
 import { ResponseParser } from '../http1/response-parser.ts';
-import { FieldName } from '../messages/field-name.ts';
+import { contentLengthName } from '../messages/field-name.ts';
 import { Deadline } from '../net/deadlines.ts';
 import { HeadReader } from '../net/head-reader.ts';
 import type { MemoryViews } from '../net/memory-views.ts';
@@ -19,7 +19,6 @@ import {
 } from './upstream-exchange.ts';
 
 const keyHeader = ['authorization'];
-const contentLengthName = new FieldName('content-length');
 /** An answer's head may have so many headers and bytes. */
 const headBounds = { fieldsMax: 128, fieldBytesMax: 64 * 1024 };
 

@@ -1,5 +1,4 @@
 import { apiError, type ApiError } from '@millrace/openai';
-import { assert } from '@millrace/stdx';
 import type { ChunkedDecoder } from '../http1/chunked-decoder.ts';
 import { refusalText } from '../http1/refusal.ts';
 import type { AnswerFraming, ResponseParser } from '../http1/response-parser.ts';
@@ -7,7 +6,7 @@ import type { BodyEnd, BodySink, BodySource } from '../messages/body.ts';
 import type { Cancellation } from '../messages/cancellation.ts';
 import { Deadline, type DeadlineQueue } from '../net/deadlines.ts';
 import type { HeadReader } from '../net/head-reader.ts';
-import type { BackendRequest, TakeAnswer } from './backend.ts';
+import { type BackendRequest, type TakeAnswer, takenAlready } from './backend.ts';
 
 /** The connection that an exchange uses, as the exchange sees it. */
 export interface ExchangeCarrier {
@@ -25,7 +24,9 @@ export interface ExchangeCarrier {
  * one for all exchanges that it carries one after another.
  */
 export class ExchangeGuard {
-  readonly deadline: Deadline = new Deadline(() => this.#exchange?.noteLate());
+  readonly deadline: Deadline = new Deadline(() =>
+    this.#exchange?.noteLate(this.deadline.lengthMs),
+  );
   readonly #cancel = (): void => this.#exchange?.abandon();
   #exchange: UpstreamExchange | undefined;
 
@@ -101,7 +102,7 @@ export class UpstreamExchange implements BodySource {
     else this.#finish('died');
   }
 
-  /** The head has come; what follows it is taken as body. Answers whether the answer may be taken at all. */
+  /** The head has come; what follows it is taken as body. */
   begin(head: HeadReader<ResponseParser>, decoder: ChunkedDecoder): void {
     const { parser, bytes } = head;
     const framing = parser.bodyFraming(this.request?.method === 'HEAD');
@@ -120,7 +121,7 @@ export class UpstreamExchange implements BodySource {
     const headers = head.headers();
     const settle = this.#settle;
     this.request = undefined;
-    this.#settle = settled;
+    this.#settle = takenAlready;
     this.#isBeginning = true;
     settle({ kind: 'answered', message: { status, headers, body: this } });
     this.#isBeginning = false;
@@ -233,10 +234,9 @@ export class UpstreamExchange implements BodySource {
       for (const listener of this.#otherListeners) listener(end);
   }
 
-  /** Its answer has not begun in time. */
-  noteLate(): void {
-    const { carrier, guard } = this;
-    const limitMs = guard?.deadline.lengthMs ?? 0;
+  /** Its answer has not begun in this time. */
+  noteLate(limitMs: number): void {
+    const { carrier } = this;
     this.fail(apiError('deadline_exceeded', `The engine sent nothing for ${limitMs} ms.`));
     carrier?.destroy();
   }
@@ -253,9 +253,6 @@ export class UpstreamExchange implements BodySource {
     carrier?.destroy();
   }
 }
-
-/** Of an exchange that is answered: whoever waited for it need not be kept. */
-const settled: TakeAnswer = () => assert(false, 'an exchange is answered once');
 
 /** An answer that is no HTTP/1.1. */
 export function garbled(parser: ResponseParser): ApiError {

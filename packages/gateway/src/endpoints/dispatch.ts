@@ -69,11 +69,6 @@ export class Dispatch implements Disposable {
     this.#books.table.observeCachedTokens(this.endpoint.index, { promised, cached });
   }
 
-  /** Whether anything is learned from how long the answer takes. */
-  get isMeasured(): boolean {
-    return this.#parts.className !== undefined;
-  }
-
   /** The answer is whole. */
   noteWhole(tookMs: number, usage: ToldUsage | undefined): void {
     const { className, prompt } = this.#parts;

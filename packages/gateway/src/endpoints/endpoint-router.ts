@@ -20,8 +20,8 @@ import type { EndpointModel } from '../engines/identify.ts';
 import { qualityTierOf } from '../engines/quantization.ts';
 import { Dispatch, type DispatchBooks } from './dispatch.ts';
 import { createEndpointMemory, type EndpointMemory } from './endpoint-memory.ts';
-import type { Endpoint } from './endpoint.ts';
-import { type PromptFacts, PromptReader, promptTokensPerBlock } from './prompt-facts.ts';
+import { areModelsOf, type Endpoint } from './endpoint.ts';
+import { noChain, type PromptFacts, PromptReader, promptTokensPerBlock } from './prompt-facts.ts';
 import {
   policyFor,
   type RouteHints,
@@ -55,7 +55,6 @@ export interface DecisionRecorder {
   note(record: DecisionRecord): void;
 }
 
-const noChain: PrefixChain = { words: new Uint32Array(0), first: 0, blockCount: 0 };
 /** Prompt tokens of another gateway's request, where only their number is known. */
 const tokensOfOthers = 256;
 
@@ -249,7 +248,8 @@ export class EndpointRouter {
 
   /** What discovery found may have changed since the routers were made. */
   #currentRouters(): readonly Router[] {
-    if (this.#routers !== undefined && this.#areModelsRouted()) return this.#routers;
+    if (this.#routers !== undefined && areModelsOf(this.#endpoints, this.#modelsRouted))
+      return this.#routers;
     this.#modelsRouted = this.#endpoints.map(({ models }) => models);
     const parts = {
       endpoints: this.#endpoints.map((endpoint) => this.#factsOf(endpoint)),
@@ -264,13 +264,6 @@ export class EndpointRouter {
       (each) => new Router({ ...parts, policy: each }),
     );
     return this.#routers;
-  }
-
-  #areModelsRouted(): boolean {
-    const [endpoints, routed] = [this.#endpoints, this.#modelsRouted];
-    for (let at = 0; at < endpoints.length; at++)
-      if ((endpoints[at] as Endpoint).models !== routed[at]) return false;
-    return true;
   }
 
   #factsOf(endpoint: Endpoint): ReturnType<typeof endpointFacts> {

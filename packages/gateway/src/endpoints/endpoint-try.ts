@@ -1,6 +1,6 @@
 // Hot path: once a request, and once a piece of every answer. Three objects a request beside the answer's own.
 import { apiError, StreamWatcher } from '@millrace/openai';
-import { assert, type Clock } from '@millrace/stdx';
+import type { Clock } from '@millrace/stdx';
 import {
   type AnswerMessage,
   answerTo,
@@ -8,6 +8,7 @@ import {
   type BackendRequest,
   type TakeAnswer,
   takeLater,
+  takenAlready,
 } from '../backends/backend.ts';
 import type { BodyEnd, BodySource } from '../messages/body.ts';
 import { isEventStream } from '../messages/event-stream.ts';
@@ -19,8 +20,6 @@ import { AnswerUsage, type ToldUsage } from '../resilience/told-usage.ts';
 import { type BodyWatcher, WatchedBody } from '../resilience/watched-body.ts';
 import type { Dispatch } from './dispatch.ts';
 import { noneServing } from './look-at-endpoint.ts';
-
-const taken: TakeAnswer = () => assert(false, 'an answer is taken once');
 
 /** What trying endpoints needs. */
 export interface EndpointTryParts {
@@ -84,7 +83,7 @@ export class EndpointTry implements BodyWatcher {
     if (end === 'whole') {
       const usage = this.#usage();
       if (usage !== undefined) this.#dispatch.noteUsage(usage);
-      if (this.#dispatch.isMeasured) this.#dispatch.noteWhole(this.#tookMs(), usage);
+      this.#dispatch.noteWhole(this.#tookMs(), usage);
     }
     this.#release();
   }
@@ -127,7 +126,7 @@ export class EndpointTry implements BodyWatcher {
     const { failureEvent } = message;
     const take = this.#take;
     // Through it the whole request would be kept for as long as its answer lasts.
-    this.#take = taken;
+    this.#take = takenAlready;
     take({ kind: 'answered', message: { status, headers, body: watched, events, failureEvent } });
     watched.awaitTaker();
   }

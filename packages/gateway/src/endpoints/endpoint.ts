@@ -48,33 +48,21 @@ export interface EndpointOptions {
   readonly kvEvents?: KvEventPlace;
 }
 
-/** An engine behind the gateway, with all that is known of it. */
-export interface Endpoint {
-  readonly options: EndpointOptions;
-  /** Its place in what lanes share. */
-  readonly index: number;
-  /** Its connections. */
-  readonly backend: HttpBackend;
-  /** What answers clients: the connections, behind the APIs that it does not speak. */
-  readonly answering: Backend;
-  readonly health: EndpointHealth;
-  kind: EngineKind;
-  models: readonly EndpointModel[];
-  /** What it last said of its load; undefined when it says nothing, or did not for a while. */
-  load: EngineLoad | undefined;
-  /** Metrics that this kind of engine should have and this one has not. */
-  missingMetrics: readonly string[];
-  /** Tokens that its KV cache has room for, where it was looked at and says so. */
-  cacheTokens: number | undefined;
-  /** Requests of this lane that it is answering. */
-  activeCount: number;
-}
-
 /** The model of an endpoint with this name. */
 export function modelOf(endpoint: Endpoint, id: string): EndpointModel | undefined {
   const { models } = endpoint;
   for (let at = 0; at < models.length; at++) if (models[at]?.id === id) return models[at];
   return undefined;
+}
+
+/** Whether these are the models of the endpoints, of each at its place: what it serves is another list when it changes. */
+export function areModelsOf(
+  endpoints: readonly Endpoint[],
+  models: readonly (readonly EndpointModel[] | undefined)[],
+): boolean {
+  for (let at = 0; at < endpoints.length; at++)
+    if ((endpoints[at] as Endpoint).models !== models[at]) return false;
+  return true;
 }
 
 /** An endpoint of which nothing is known yet. */
@@ -100,7 +88,7 @@ export function openEndpoint(
     authorization: options.authorization,
     clock: parts.clock,
   });
-  return new OpenedEndpoint({
+  return new Endpoint({
     options,
     index: parts.index,
     backend,
@@ -113,17 +101,26 @@ export function openEndpoint(
   });
 }
 
-/** A class, so that all endpoints have one shape: each request reads them, with many of them one after another. */
-class OpenedEndpoint implements Endpoint {
+/**
+ * An engine behind the gateway, with all that is known of it. A class, so that all have one shape: each request reads them,
+ * with many of them one after another.
+ */
+export class Endpoint {
   readonly options: EndpointOptions;
+  /** Its place in what lanes share. */
   readonly index: number;
+  /** Its connections. */
   readonly backend: HttpBackend;
+  /** What answers clients: the connections, behind the APIs that it does not speak. */
   readonly answering: Backend;
   readonly health: EndpointHealth;
   kind: EngineKind;
   models: readonly EndpointModel[] = [];
+  /** Metrics that this kind of engine should have and this one has not. */
   missingMetrics: readonly string[] = [];
+  /** Tokens that its KV cache has room for, where it was looked at and says so. */
   cacheTokens: number | undefined = undefined;
+  /** Requests of this lane that it is answering. */
   activeCount = 0;
   readonly #load: SharedLoad;
 
@@ -141,6 +138,7 @@ class OpenedEndpoint implements Endpoint {
     this.#load = parts.sharedLoad;
   }
 
+  /** What it last said of its load; undefined when it says nothing, or did not for a while. */
   get load(): EngineLoad | undefined {
     return this.#load.read();
   }

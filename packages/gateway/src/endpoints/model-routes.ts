@@ -1,5 +1,5 @@
 import type { Endpoint } from './endpoint.ts';
-import { modelOf } from './endpoint.ts';
+import { areModelsOf, modelOf } from './endpoint.ts';
 
 /** Other names of models, each with the models that are tried for it in turn. */
 export type ModelAliases = ReadonlyMap<string, readonly string[]>;
@@ -58,13 +58,9 @@ export class ModelRoutes {
   /** Whether endpoints serve what they served when routes were found. */
   #areAsFound(): boolean {
     const { endpoints } = this.#known;
-    const models = this.#models;
-    for (let at = 0; at < endpoints.length; at++) {
-      if ((endpoints[at] as Endpoint).models === models[at]) continue;
-      this.#models = endpoints.map((endpoint) => endpoint.models);
-      return false;
-    }
-    return true;
+    if (areModelsOf(endpoints, this.#models)) return true;
+    this.#models = endpoints.map(({ models }) => models);
+    return false;
   }
 }
 

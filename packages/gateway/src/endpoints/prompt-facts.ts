@@ -93,9 +93,12 @@ export class PromptReader {
   }
 }
 
+/** The chain of what is no prompt. */
+export const noChain: PrefixChain = { words: new Uint32Array(0), first: 0, blockCount: 0 };
+
 const noFacts: PromptFacts = {
   model: undefined,
-  chain: { words: new Uint32Array(0), first: 0, blockCount: 0 },
+  chain: noChain,
   promptTokens: 0,
   outputTokensMax: 0,
   isStream: false,

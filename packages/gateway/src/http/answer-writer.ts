@@ -1,11 +1,10 @@
 import { statusLine } from '../http1/status-texts.ts';
-import { FieldName } from '../messages/field-name.ts';
+import { contentLengthName, FieldName } from '../messages/field-name.ts';
 import type { BodyEnd, BodySink } from '../messages/body.ts';
 import type { SocketWriter } from '../net/socket-writer.ts';
 import type { AnswerHead } from './exchange.ts';
 
 const requestIdName = new FieldName('x-request-id');
-const contentLengthName = new FieldName('content-length');
 
 /** What of its request an answer must heed. */
 export interface AnswerSettings {

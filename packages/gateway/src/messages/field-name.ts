@@ -18,3 +18,5 @@ export class FieldName {
     this.start = Buffer.from(`${text}: `, 'latin1');
   }
 }
+
+export const contentLengthName: FieldName = new FieldName('content-length');

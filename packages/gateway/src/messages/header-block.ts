@@ -22,10 +22,11 @@ export class HeaderEdit {
   readonly names: readonly FieldName[];
   /** Those that go, in lower case: all of these names, too. */
   readonly removed: readonly string[];
+
   /** Names to be removed are in lower case. A name that HTTP does not know is a bug. */
   constructor(names: readonly string[], removed: readonly string[] = none) {
     this.names = names.map((name) => new FieldName(name));
-    this.removed = [...names.map((name) => name.toLowerCase()), ...removed];
+    this.removed = [...this.names.map(({ lower }) => lower), ...removed];
   }
 }
 

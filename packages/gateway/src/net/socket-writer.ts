@@ -14,14 +14,16 @@ const hexDigits = Buffer.from('0123456789abcdef');
 /** Memory in which writes are put together, one connection after another. */
 export class SharedOutput {
   views: MemoryViews = new MemoryViews(outputBytes);
-  bytes: Buffer = this.views.memory;
   length = 0;
   writer: SocketWriter | undefined;
+
+  get bytes(): Buffer {
+    return this.views.memory;
+  }
 
   /** The kernel has not taken all of it: what is left keeps this memory, and others get their own. */
   giveAway(): void {
     this.views = new MemoryViews(outputBytes);
-    this.bytes = this.views.memory;
   }
 }
 
